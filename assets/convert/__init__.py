@@ -1,0 +1,36 @@
+"""Changes of kind: one module, one conversion, each declared in a `CONVERSION` record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..asset import Asset
+from ..errors import BadInput
+from ..progress import Job
+from ..registry import records
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A way from one kind of asset to another. `convert(asset, **options)` is a job that returns the new asset."""
+
+    source: str
+    target: str
+    name: str
+    convert: Callable[..., Job[Asset]]
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def conversions() -> tuple[Conversion, ...]:
+    """Every known conversion."""
+    return records(__name__, "CONVERSION")
+
+
+def convert(asset: Asset, target: str, **options: Any) -> Job[Asset]:
+    """`asset` as the kind `target`. Raises BadInput where there is no way."""
+    for entry in conversions():
+        if (entry.source, entry.target) == (asset.kind, target):
+            return (yield from entry.convert(asset, **options))
+    raise BadInput(f"{asset.name}: {asset.kind} cannot be converted to {target}.")
