@@ -1,0 +1,177 @@
+"""The columns of a splat file, and the arrays that they become.
+
+Splats are read block by block into arrays of the final size, so that no more than these and one block are in memory.
+Columns that mean nothing here are kept beside them, unless they hold only zeros, as the normals of most files do.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from .asset import Provenance
+from .errors import BadFile
+from .gaussians import LARGEST_LOG_SCALE, Gaussians
+from .ply import PlyElement, PlyHeader, read_element
+from .progress import Job, Progress
+
+BLOCK = 8192
+"""Rows that are read or written at a time: 2 MB of the largest usual ones, which stays in the processor's cache."""
+
+BLOCKS_PER_STEP = 8
+
+MEANS = ("x", "y", "z")
+NORMALS = ("nx", "ny", "nz")
+DC = ("f_dc_0", "f_dc_1", "f_dc_2")
+SCALES = ("scale_0", "scale_1", "scale_2")
+ROTATION = ("rot_0", "rot_1", "rot_2", "rot_3")
+OPACITY = "opacity"
+_REST_COUNTS = (0, 9, 24, 45)
+
+
+def rest_columns(path: Path, element: PlyElement) -> tuple[str, ...]:
+    """The names of the f_rest columns. Raises BadFile where they are not those of a whole degree."""
+    found = {name for name in element.names if re.fullmatch(r"f_rest_\d+", name)}
+    fitting = [count for count in _REST_COUNTS if count >= len(found)]
+    if not fitting:
+        raise BadFile(path, f"has {len(found)} SH columns f_rest, but degree 3 has {_REST_COUNTS[-1]}")
+    names = tuple(f"f_rest_{index}" for index in range(fitting[0]))
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise BadFile(path, f"lacks the SH column {missing[0]}; it has {len(found)} of {len(names)}")
+    return names
+
+
+class SplatColumns:
+    """The splats while they are read: arrays of the final size, filled block by block."""
+
+    def __init__(self, element: PlyElement, rest: int) -> None:
+        self.element, self.rest = element, rest
+        self.flat = 2 if SCALES[2] not in element.names else 3
+        used = {*MEANS, *DC, OPACITY, *SCALES, *ROTATION, *(f"f_rest_{index}" for index in range(rest))}
+        self.unused = [name for name in element.names if name not in used]
+        self.used = [name for name in element.names if name in used]
+
+    def _allocate(self, count: int) -> None:
+        degree_terms = 1 + self.rest // 3
+        self.means = np.empty((count, 3), np.float32)
+        self.log_scales = np.empty((count, self.flat), np.float32)
+        self.rotations = np.empty((count, 4), np.float32)
+        self.logit_opacities = np.empty(count, np.float32)
+        self.sh = np.empty((count, degree_terms, 3), np.float32)
+        dtype = self.element.dtype
+        self.extra: dict[str, np.ndarray] = {}
+        self.extra_types = {name: dtype[name].newbyteorder("=") for name in self.unused}
+        self.exact: dict[str, np.ndarray] = {}
+        self.dropped = 0
+        self.filled = 0
+
+    def take_text(self, path: Path, header: PlyHeader, element: PlyElement) -> Job[None]:
+        """Reads a text file, in one piece: its numbers have no fixed places."""
+        yield Progress(0, 1, f"Reading {element.count:,} splats")
+        table = read_element(path, header, element.name)
+        self._allocate(element.count)
+        for start in range(0, len(table), BLOCK):
+            self._take(table[start : start + BLOCK])
+            yield Progress(start, len(table), "Reading splats")
+        self._finish()
+
+    def take_binary(self, path: Path, header: PlyHeader, element: PlyElement, before: int) -> Job[None]:
+        """Reads a binary file block by block, so that no more than the arrays and one block are in memory."""
+        count, start = element.count, header.data_offset + before
+        fitting = max(0, path.stat().st_size - start) // element.dtype.itemsize
+        if fitting < count:
+            raise BadFile(path, f"ends after {fitting:,} of {count:,} splats")
+        self._allocate(count)
+        with path.open("rb") as file:
+            file.seek(start)
+            for step, row in enumerate(range(0, count, BLOCK)):
+                block = np.fromfile(file, element.dtype, min(BLOCK, count - row))
+                if len(block) < min(BLOCK, count - row):
+                    raise BadFile(path, f"ends after {row + len(block):,} of {count:,} splats")
+                self._take(block)
+                if step % BLOCKS_PER_STEP == 0:
+                    yield Progress(row, count, f"Reading {count:,} splats")
+        self._finish()
+
+    def _take(self, block: np.ndarray) -> None:
+        """Appends the sound rows of `block`, structured as in the file."""
+        rows = slice(self.filled, self.filled + len(block))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for name, place in self._places(rows).items():
+                place[...] = block[name]
+        self._keep_exact(block, rows)
+        for name in self.unused:
+            self._keep_extra(name, block[name], rows)
+        sound = np.isfinite(self.logit_opacities[rows])
+        for array in (self.means, self.log_scales, self.rotations, self.sh.reshape(len(self.sh), -1)):
+            sound &= np.isfinite(array[rows]).all(1)
+        kept = len(block)
+        if not sound.all():
+            kept = int(sound.sum())
+            for array in self._arrays():
+                array[rows.start : rows.start + kept] = array[rows][sound]
+            self.dropped += len(block) - kept
+        self.filled += kept
+
+    def _places(self, rows: slice) -> dict[str, np.ndarray]:
+        """Where each used column goes, by name."""
+        return {name: array[rows] for name, array in attribute_columns(self).items() if name in self.used}
+
+    def _keep_extra(self, name: str, column: np.ndarray, rows: slice) -> None:
+        """Keeps a column without meaning from its first value that is not zero, bit for bit, on."""
+        if name not in self.extra:
+            if not column.tobytes().strip(b"\0"):
+                return
+            self.extra[name] = np.zeros(len(self.means), self.extra_types[name])
+        self.extra[name][rows] = column
+
+    def _keep_exact(self, block: np.ndarray, rows: slice) -> None:
+        """Keeps columns whose values f32 does not hold."""
+        for name in self.used:
+            if block.dtype[name].itemsize <= 4 and block.dtype[name].kind == "f":
+                continue
+            if name not in self.exact:
+                self.exact[name] = np.zeros(len(self.means), block.dtype[name].newbyteorder("="))
+            self.exact[name][rows] = block[name]
+
+    def _arrays(self) -> list[np.ndarray]:
+        own = [self.means, self.log_scales, self.rotations, self.logit_opacities, self.sh]
+        return own + list(self.extra.values()) + list(self.exact.values())
+
+    def _finish(self) -> None:
+        """Cuts off the room of the dropped rows."""
+        if not self.dropped:
+            return
+        count = self.filled
+        for name in ("means", "log_scales", "rotations", "logit_opacities", "sh"):
+            setattr(self, name, getattr(self, name)[:count].copy())
+        self.extra = {name: array[:count].copy() for name, array in self.extra.items()}
+        self.exact = {name: array[:count].copy() for name, array in self.exact.items()}
+
+    def asset(self, name: str, provenance: Provenance) -> Gaussians:
+        """The asset, with sentences about what was wrong in the rows."""
+        warnings = provenance.warnings
+        if self.dropped:
+            warnings.append(f"{self.dropped:,} of {self.element.count:,} splats held NaN or infinite values; left out.")
+        zero = int((~self.rotations.any(1)).sum())
+        if zero:
+            warnings.append(f"{zero:,} splats have no rotation (a zero quaternion) and are drawn unrotated.")
+        odd = int((np.abs(self.log_scales) > LARGEST_LOG_SCALE).any(1).sum())
+        if odd:
+            warnings.append(f"{odd:,} splats have sizes beyond e^±{LARGEST_LOG_SCALE:g} and are drawn at that size.")
+        arrays = (self.means, self.log_scales, self.rotations, self.logit_opacities, self.sh)
+        return Gaussians(name, *arrays, extra=self.extra, provenance=provenance)
+
+
+def attribute_columns(holder: SplatColumns | Gaussians) -> dict[str, np.ndarray]:
+    """The columns of a splat file, by name, as views (N,) of the arrays of `holder`."""
+    columns = {name: holder.means[:, axis] for axis, name in enumerate(MEANS)}
+    columns |= {name: holder.sh[:, 0, channel] for channel, name in enumerate(DC)}
+    terms = holder.sh.shape[1] - 1
+    columns |= {f"f_rest_{index}": holder.sh[:, 1 + index % terms, index // terms] for index in range(3 * terms)}
+    columns[OPACITY] = holder.logit_opacities
+    columns |= {SCALES[axis]: holder.log_scales[:, axis] for axis in range(holder.log_scales.shape[1])}
+    return columns | {name: holder.rotations[:, axis] for axis, name in enumerate(ROTATION)}

@@ -1,0 +1,188 @@
+"""Gaussian splats, in the space that trainers store them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .asset import Asset, Provenance
+from .display import Display, setting
+from .progress import Job, Partial, Progress
+from .sorting import ascending
+
+LARGEST_LOG_SCALE = 20.0
+"""Sizes are clamped to e^±20 when drawn: beyond that they are damage, and their squares leave f32."""
+
+FAINTEST_OPACITY = 1 / 255
+"""What adds less than this to a pixel is not drawn, as in the trainers' own renderers."""
+
+_BLOCK = 131072
+
+
+@dataclass
+class GaussiansDisplay(Display):
+    """How splats are shown."""
+
+    mode: str = setting("colour", "Mode", "What is drawn", choices=("colour", "depth", "centres"))
+    sh_degree: int = setting(3, "SH degree", "Highest band of view-dependent colour that is drawn", low=0, high=3)
+    size: float = setting(1.0, "Splat size", "Factor on the size of every splat", low=0.01, high=4.0, step=0.05)
+    min_opacity: float = setting(0.0, "Lowest opacity", "Hide fainter splats", low=0.0, high=1.0, step=0.01)
+    max_opacity: float = setting(1.0, "Highest opacity", "Hide denser splats", low=0.0, high=1.0, step=0.01)
+    max_scale: float = setting(
+        1.0, "Largest splat", "Hide splats larger than this share of the scene", low=0.0, high=1.0, step=0.01
+    )
+
+
+@dataclass
+class PlyLayout:
+    """How a .ply stored its splats, so that it can be saved byte for byte.
+
+    header: as it was in the file. dtype: a row of the vertex element, in the file's byte order. before, after: bytes
+    between header and vertices, and behind them. exact: columns whose type holds more than f32 does, (N,) each. text:
+    everything behind the header of a text file, None for binary ones and for those too long to keep.
+    """
+
+    header: bytes
+    dtype: np.dtype
+    before: bytes = b""
+    after: bytes = b""
+    exact: dict[str, np.ndarray] = field(default_factory=dict)
+    text: bytes | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Main memory that is kept for saving, in bytes."""
+        kept = sum(len(part) for part in (self.header, self.before, self.after, self.text or b""))
+        return kept + sum(array.nbytes for array in self.exact.values())
+
+
+@dataclass
+class TrainerNotes:
+    """What the trainer declared. `antialiasing`: "classic" (2D covariance + 0.3 px) or "mip" (with opacity
+    compensation). `kernel`: "3dgs" or "2dgs". None in `up_axis`: not said."""
+
+    antialiasing: str = "classic"
+    kernel: str = "3dgs"
+    color_space: str = "srgb"
+    up_axis: str | None = None
+
+
+class Gaussians(Asset):
+    """Splats. means (N,3) f32; log_scales (N,3) f32, natural log of σ, or (N,2) for surfels; rotations (N,4) f32
+    w x y z as stored (not necessarily unit); logit_opacities (N,) f32; sh (N,K,3) f32 with K = (degree+1)²,
+    coefficient 0 the DC term. extra: further columns of the file by name, each (N,), kept for saving; those that held
+    only zeros are left out. order: (N,) u32, the most visible splats first, None until prepared. An edit replaces
+    arrays and never writes into them: what was computed from one is kept for as long as it is there."""
+
+    kind = "gaussians"
+    display_type = GaussiansDisplay
+
+    def __init__(
+        self,
+        name: str,
+        means: np.ndarray,
+        log_scales: np.ndarray,
+        rotations: np.ndarray,
+        logit_opacities: np.ndarray,
+        sh: np.ndarray,
+        extra: dict[str, np.ndarray] | None = None,
+        notes: TrainerNotes | None = None,
+        layout: PlyLayout | None = None,
+        provenance: Provenance | None = None,
+    ) -> None:
+        super().__init__(name, provenance)
+        self.means = means
+        self.log_scales = log_scales
+        self.rotations = rotations
+        self.logit_opacities = logit_opacities
+        self.sh = sh
+        self.extra = extra or {}
+        self.notes = notes or TrainerNotes()
+        self.layout = layout
+        self.order: np.ndarray | None = None
+        self._bounds: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    @property
+    def sh_degree(self) -> int:
+        """Highest band of spherical harmonics that is stored: 0 … 3."""
+        return round(self.sh.shape[1] ** 0.5) - 1
+
+    def local_bounds(self) -> np.ndarray | None:
+        if not len(self.means):
+            return None
+        if self._bounds is None or self._bounds[0] is not self.means:
+            # Column by column: numpy reduces rows of three ten times more slowly.
+            ends = [[reduce(column) for column in self.means.T] for reduce in (np.min, np.max)]
+            self._bounds = (self.means, np.array(ends, np.float64))
+        return self._bounds[1].copy()
+
+    def up_axis(self) -> str | None:
+        return self.notes.up_axis
+
+    @property
+    def nbytes(self) -> int:
+        own = (self.means, self.log_scales, self.rotations, self.logit_opacities, self.sh)
+        kept = self.layout.nbytes if self.layout else 0
+        return sum(array.nbytes for array in (*own, *self.extra.values())) + kept
+
+    def counts(self) -> dict[str, int]:
+        return {"splats": len(self.means)}
+
+    def facts(self) -> dict[str, str]:
+        return {
+            "SH degree": str(self.sh_degree),
+            "antialiasing": self.notes.antialiasing,
+            "kernel": self.notes.kernel,
+        }
+
+    def drawn(self, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sizes σ (n,3) and opacities (n,) of `rows` as they are drawn, f32 linear: a surfel has no thickness, and
+        where the trainer smoothed in 3D (a column filter_3D of lengths f) σ' = √(σ²+f²) and α' = α·√(Πσ²/Πσ'²), as
+        in Mip-Splatting (Yu et al. 2024, eq. 9)."""
+        scales = np.exp(np.clip(self.log_scales[rows], -LARGEST_LOG_SCALE, LARGEST_LOG_SCALE))
+        with np.errstate(over="ignore"):
+            opacities = 1 / (1 + np.exp(-self.logit_opacities[rows]))
+        width = self.extra.get("filter_3D")
+        if width is not None:
+            smoothed = np.sqrt(scales**2 + np.asarray(width[rows], np.float32)[:, None] ** 2)
+            opacities = opacities * np.prod(scales / smoothed, 1)
+            scales = smoothed
+        if scales.shape[1] == 2:
+            scales = np.concatenate([scales, np.zeros((len(scales), 1), scales.dtype)], 1)
+        return scales, opacities
+
+    def preparation(self) -> Job[None] | None:
+        return self._prepare() if self.order is None and len(self) else None
+
+    def accept(self, prepared: np.ndarray) -> None:
+        """Takes the order in which splats matter."""
+        self.order = prepared
+        self.changed.emit(self, "prepared")
+
+    def _prepare(self) -> Job[None]:
+        yield Partial((yield from self.by_visibility()))
+
+    def by_visibility(self) -> Job[np.ndarray]:
+        """A job that returns the order (N,) u32 in which splats matter: any first part of it covers the whole asset.
+
+        A weighted random order: splat i comes before splat j with the odds of their weights, opacity × the area of the
+        two largest axes, so each part of a surface keeps its share of splats; sorting by weight alone would leave out
+        what is made of many small ones. Sorted by −ln(u)/w with u uniform (Efraimidis & Spirakis 2006). Those too faint
+        to be drawn come last.
+        """
+        random = np.random.default_rng(0)
+        rank = np.empty(len(self), np.float32)
+        for start in range(0, len(self), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            scales, opacities = self.drawn(rows)
+            x, y, z = scales.T
+            weights = opacities * np.maximum(np.maximum(x * y, y * z), x * z)
+            weights[opacities < FAINTEST_OPACITY] = 0
+            with np.errstate(divide="ignore", over="ignore"):
+                rank[rows] = random.standard_exponential(len(weights), np.float32) / weights
+            yield Progress(min(start + _BLOCK, len(self)), len(self), "Ordering splats")
+        return ascending(rank)

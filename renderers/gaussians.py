@@ -1,0 +1,210 @@
+"""Splats by rasterising: each is projected once, then drawn as a quad, back to front.
+
+The GPU holds the splats in the order in which they matter (`Gaussians.order`), in textures, so that any first part of
+them is a coarse picture of all. A frame orders what it draws by depth (splat_order.py) and then goes through it in
+pieces: one pass runs the vertex shader once per splat and captures ellipse and colour by transform feedback, the next
+draws those as instances of a quad. So projection and colour are computed once, not at each corner, and the captured
+records need room for one piece only. Needs no more than OpenGL 4.1.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from OpenGL import GL
+
+from assets.gaussians import Gaussians
+
+from .camera import Camera
+from .framing import depth_extent
+from .gl.buffer import Buffer, VertexArray
+from .gl.program import Program
+from .pacing import Pacer
+from .renderer import Renderer, RendererRecord, Stage, View
+from .splat_order import SplatOrder, frustum_of
+from .splat_picking import median_depth
+from .splat_projection import DOT_PX, MARGIN, camera_matrix, diagonal_of
+from .splat_textures import LAYOUT, SplatTextures
+
+_RECORD = 48
+_LARGEST_PIECE = 262144
+_SOFTWARE_PIECE = 8192
+_LARGEST_GROWTH = 2.5
+_MODES = {"colour": 0, "depth": 1, "centres": 2}
+
+
+class GaussiansRenderer(Renderer):
+    """Draws splats with the exact rules of their trainers, within the precision of half floats."""
+
+    stage = Stage.SPLAT
+
+    def __init__(self, asset: Gaussians) -> None:
+        super().__init__(asset)
+        self.asset: Gaussians = asset
+        self._textures: SplatTextures | None = None
+        self._order: SplatOrder | None = None
+        self._programs: dict[tuple, Program] = {}
+        self._indices: Buffer | None = None
+        self._records: Buffer | None = None
+        self._source = self._quads = None
+        self._pacer: Pacer | None = None
+
+    def sync(self, seconds: float) -> bool:
+        end = time.perf_counter() + seconds
+        if "data" in self._stale or ("prepared" in self._stale and self._is_out_of_order()):
+            self._start()
+        self._stale.clear()
+        while not self._textures.complete:
+            self._textures.upload_some(self.asset)
+            if time.perf_counter() >= end:
+                break
+        return self._textures.complete
+
+    def _is_out_of_order(self) -> bool:
+        return self._textures is None or self._textures.order is not self.asset.order
+
+    def _start(self) -> None:
+        """Makes room for the asset's splats, empty so far."""
+        self._free_data()
+        self._textures = SplatTextures(self.asset)
+        self._order = SplatOrder(self._textures.positions, self._textures.reaches)
+        self._diagonal = diagonal_of(self.asset)
+        if self._records is None:
+            self._pacer = Pacer(_SOFTWARE_PIECE)
+            self._records = Buffer(nbytes=_RECORD * _LARGEST_PIECE, usage=GL.GL_STREAM_COPY)
+            self._quads, self._source = VertexArray(), VertexArray()
+            for location in range(3):
+                self._quads.attribute(location, self._records, 4, stride=_RECORD, offset=16 * location, divisor=1)
+        self._indices = Buffer(nbytes=max(4, 4 * self._textures.count), usage=GL.GL_STREAM_DRAW)
+        self._source.attribute(0, self._indices, 1, np.uint32, integer=True)
+
+    def draw(self, view: View) -> Iterator[None]:
+        textures = self._textures
+        if textures is None or not textures.filled:
+            return
+        count = max(1, min(textures.filled, round(textures.filled * view.quality.detail)))
+        matrix = camera_matrix(self.asset, view.camera)
+        frustum = frustum_of(view.camera, matrix, self._size(view))
+        for visible in self._order.steps(count, frustum):
+            if visible is None:
+                yield
+        if textures is not self._textures:
+            return
+        self._indices.write(visible)
+        project, splat = self._prepared_programs(view)
+        first = 0
+        while first < len(visible):
+            if textures is not self._textures:
+                return
+            started = self._pacer.begin()
+            piece = min(self._pacer.elements, len(visible) - first, _LARGEST_PIECE)
+            self._project(project, first, piece)
+            splat.use()
+            self._quads.bind()
+            GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, piece)
+            self._pacer.finish(started, piece)
+            first += piece
+            yield
+
+    def _project(self, program: Program, first: int, count: int) -> None:
+        """Turns `count` splats from `first` in the index buffer into records."""
+        program.use()
+        self._textures.bind()
+        self._source.bind()
+        GL.glBindBufferBase(GL.GL_TRANSFORM_FEEDBACK_BUFFER, 0, self._records.id)
+        GL.glEnable(GL.GL_RASTERIZER_DISCARD)
+        GL.glBeginTransformFeedback(GL.GL_POINTS)
+        GL.glDrawArrays(GL.GL_POINTS, first, count)
+        GL.glEndTransformFeedback()
+        GL.glDisable(GL.GL_RASTERIZER_DISCARD)
+        GL.glBindBufferBase(GL.GL_TRANSFORM_FEEDBACK_BUFFER, 0, 0)
+
+    def _prepared_programs(self, view: View) -> tuple[Program, Program]:
+        """The two programs, with what is the same for all splats of this view."""
+        display = self.asset.display
+        degree = min(display.sh_degree, self.asset.sh_degree)
+        defines = LAYOUT | {
+            "CHUNKS": self._textures.chunks,
+            "COLOR_TEXELS": self._textures.color_texels,
+            "DEGREE": degree,
+        }
+        project = self._program("gaussian_project.glsl", defines, ("place", "axes", "tint"))
+        project.use()
+        self._textures.set_uniforms(project)
+        project.set(**self._camera_uniforms(view))
+        project.set(
+            compensate=self.asset.notes.antialiasing == "mip",
+            size=self._size(view),
+            opacityRange=(display.min_opacity, display.max_opacity),
+            largestSize=display.max_scale * self._diagonal / 6 if display.max_scale < 1.0 else 3e38,
+            depthRange=np.array(depth_extent(self.asset.bounds(), view.camera)),
+            dotSize=DOT_PX,
+            mode=_MODES[display.mode],
+        )
+        dots = {"DOTS": 1} if display.mode == "centres" else {}
+        return project, self._program("gaussian_splat.glsl", dots, ())
+
+    def _size(self, view: View) -> float:
+        """Factor on all sizes: where splats are left out, the others grow to close some of the gaps."""
+        detail = min(1.0, max(view.quality.detail, 1e-6))
+        return float(self.asset.display.size) * min(detail**-0.25, _LARGEST_GROWTH)
+
+    def _camera_uniforms(self, view: View) -> dict:
+        """Projection, and the limits within which its Jacobian is taken, with y upwards."""
+        camera = view.camera
+        orthographic = camera.ortho_height is not None
+        inverse = np.linalg.inv(self.asset.transform)
+        focal = np.array([camera.fx, camera.fy])
+        size, middle = np.array([camera.width, camera.height]), np.array([camera.cx, camera.height - camera.cy])
+        margin = MARGIN * 0.5 * size / focal
+        eye = inverse[:3, :3] @ camera.eye + inverse[:3, 3]
+        if orthographic:
+            focal = np.full(2, 1 / camera.ortho_pixel())
+            eye = inverse[:3, :3] @ -camera.camera_to_world[:3, 2]
+            eye = eye / np.linalg.norm(eye)
+        return {
+            "modelView": view.view @ self.asset.transform,
+            "projection": view.projection,
+            "viewport": size.astype(np.float64),
+            "focal": focal,
+            "slopeLow": -middle / focal - margin,
+            "slopeHigh": (size - middle) / focal + margin,
+            "orthographic": orthographic,
+            "eye": eye,
+        }
+
+    def _program(self, file: str, defines: dict, captures: tuple[str, ...]) -> Program:
+        key = (file, *sorted(defines.items()))
+        if key not in self._programs:
+            self._programs[key] = Program(file, defines, captures)
+        return self._programs[key]
+
+    def pick_depth(self, camera: Camera, x: float, y: float) -> float | None:
+        if self._textures is None or not self._textures.filled:
+            return None
+        rows = self._textures.rows(slice(0, self._textures.filled))
+        return median_depth(self.asset, self._order, rows, camera, x, y, self._diagonal)
+
+    @property
+    def gpu_bytes(self) -> int:
+        textures = self._textures.nbytes if self._textures else 0
+        return textures + sum(buffer.nbytes for buffer in (self._indices, self._records) if buffer)
+
+    def _free_data(self) -> None:
+        for owner in (self._textures, self._indices):
+            if owner:
+                owner.delete()
+        self._textures = self._indices = None
+
+    def dispose(self) -> None:
+        self._free_data()
+        for owner in (self._records, self._quads, self._source, *self._programs.values()):
+            if owner:
+                owner.delete()
+        self._records = self._quads = self._source = None
+        self._programs.clear()
+
+
+RENDERER = RendererRecord(Gaussians, GaussiansRenderer)

@@ -1,0 +1,35 @@
+// Draws projected splats: each is a piece of picture around its ellipse, blended over what is behind it.
+//
+// DOTS: discs of one opacity in place of Gaussians.
+
+#ifdef VERTEX_SHADER
+layout(location = 0) in vec4 place;
+layout(location = 1) in vec4 axes;
+layout(location = 2) in vec4 tint;
+
+out vec2 position;  // in σ
+flat out vec4 color;
+
+void main() {
+    vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2.0 - 1.0;
+    position = corner * place.w;
+    color = tint;
+    gl_Position = vec4(place.xy + corner.x * axes.xy + corner.y * axes.zw, place.z, 1.0);
+}
+#endif
+
+#ifdef FRAGMENT_SHADER
+in vec2 position;
+flat in vec4 color;
+out vec4 fragment;
+
+void main() {
+#ifdef DOTS
+    float alpha = dot(position, position) <= 1.0 ? color.a : 0.0;
+#else
+    float alpha = min(0.99, color.a * exp(-0.5 * dot(position, position)));
+#endif
+    if (alpha < 1.0 / 255.0) discard;
+    fragment = vec4(color.rgb * alpha, alpha);
+}
+#endif

@@ -1,0 +1,119 @@
+"""Splats on the GPU: textures that hold shapes and colours, filled piece by piece with the most visible ones first.
+
+A row of a texture holds SPLATS_PER_ROW splats. Where an asset is too large for one texture (by its height, or by the
+gigabyte that some drivers allow for one), it is cut into chunks; the least visible splats that even these have no room
+for are left out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from OpenGL import GL
+
+from assets import quaternions
+from assets.gaussians import Gaussians
+
+from .gl.context import capabilities
+from .gl.program import Program
+from .gl.texture import Texture
+from .splat_order import REACH
+
+SPLATS_PER_ROW = 1024
+SHAPE_TEXELS = 3
+LAYOUT = {"SPLATS_PER_ROW": SPLATS_PER_ROW, "SHAPE_TEXELS": SHAPE_TEXELS}
+"""What the shader has to know of it."""
+
+_MOST_CHUNKS = 4
+_LARGEST_TEXTURE = 1 << 30
+_ROWS_AT_ONCE = 4
+_HALF_MAX = 65504.0
+
+
+class SplatTextures:
+    """The splats of one asset. positions (3,count) and reaches (count,) f32 are kept in main memory for ordering, like
+    the textures in the order of visibility; the first `filled` are there."""
+
+    def __init__(self, asset: Gaussians) -> None:
+        self.order = asset.order
+        self.color_texels = -(-3 * asset.sh.shape[1] // 4)
+        row_bytes = SPLATS_PER_ROW * max(16 * SHAPE_TEXELS, 8 * self.color_texels)
+        self.per_chunk = SPLATS_PER_ROW * min(capabilities().max_texture, _LARGEST_TEXTURE // row_bytes)
+        self.count = min(len(asset), _MOST_CHUNKS * self.per_chunk)
+        self.chunks = max(1, -(-self.count // self.per_chunk))
+        self.positions = np.empty((3, self.count), np.float32)
+        self.reaches = np.empty(self.count, np.float32)
+        self.filled = 0
+        self._shapes: list[Texture] = []
+        self._colors: list[Texture] = []
+
+    def _make(self, textures: list[Texture], internal: int, texels: int) -> None:
+        """Appends the next chunk's texture."""
+        splats = min(self.per_chunk, self.count - len(textures) * self.per_chunk)
+        height = -(-splats // SPLATS_PER_ROW)
+        textures.append(Texture(internal, (SPLATS_PER_ROW * texels, height), linear=False))
+
+    @property
+    def complete(self) -> bool:
+        """Whether all splats are there."""
+        return self.filled == self.count
+
+    @property
+    def nbytes(self) -> int:
+        """GPU memory, in bytes."""
+        return sum(texture.nbytes for texture in (*self._shapes, *self._colors))
+
+    def rows(self, indices: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Which rows of the asset lie at `indices` here."""
+        if self.order is None:
+            return np.arange(self.count, dtype=np.uint32)[indices]
+        return self.order[: self.count][indices]
+
+    def upload_some(self, asset: Gaussians) -> None:
+        """Makes a texture, which takes a software GL up to 40 ms for a million splats, or uploads a few thousand."""
+        chunk, inside = divmod(self.filled, self.per_chunk)
+        if len(self._shapes) <= chunk:
+            self._make(self._shapes, GL.GL_RGBA32F, SHAPE_TEXELS)
+        elif len(self._colors) <= chunk:
+            self._make(self._colors, GL.GL_RGBA16F, self.color_texels)
+        else:
+            self._upload(asset, chunk, inside)
+
+    def _upload(self, asset: Gaussians, chunk: int, inside: int) -> None:
+        """Fills whole rows of the chunk's textures, from its splat `inside` on."""
+        start = self.filled
+        end = min(start + _ROWS_AT_ONCE * SPLATS_PER_ROW, self.count, (chunk + 1) * self.per_chunk)
+        part = slice(start, end)
+        rows = self.rows(part)
+        height = -(-(end - start) // SPLATS_PER_ROW)
+        shapes = np.zeros((height * SPLATS_PER_ROW, SHAPE_TEXELS, 4), np.float32)
+        colors = np.zeros((height * SPLATS_PER_ROW, 4 * self.color_texels), np.float16)
+        taken = slice(0, end - start)
+        scales, opacities = asset.drawn(rows)
+        shapes[taken, 0, :3], shapes[taken, 0, 3] = asset.means[rows], opacities
+        shapes[taken, 1], shapes[taken, 2, :3] = quaternions.normalized(asset.rotations[rows]), scales
+        terms = asset.sh[rows].reshape(len(rows), -1)
+        colors[taken, : terms.shape[1]] = np.clip(terms, -_HALF_MAX, _HALF_MAX)
+        place = (0, inside // SPLATS_PER_ROW)
+        self._shapes[chunk].write(shapes.reshape(height, -1, 4), place)
+        self._colors[chunk].write(colors.reshape(height, -1, 4), place)
+        self.positions[:, part] = shapes[taken, 0, :3].T
+        self.reaches[part] = REACH * scales.max(1)
+        self.filled = end
+
+    def bind(self) -> None:
+        """Binds all textures, from unit 0 on."""
+        for unit, texture in enumerate((*self._shapes, *self._colors)):
+            texture.bind(unit)
+
+    def set_uniforms(self, program: Program) -> None:
+        """Tells the current program where the textures are bound."""
+        for chunk in range(self.chunks):
+            # A chunk that is not there yet is never read, but each sampler needs a unit of its own kind.
+            unit = min(chunk, len(self._colors) - 1)
+            program.set(**{f"shapes[{chunk}]": unit, f"colors[{chunk}]": len(self._shapes) + unit})
+        program.set(splatsPerChunk=self.per_chunk)
+
+    def delete(self) -> None:
+        """Frees the textures."""
+        for texture in (*self._shapes, *self._colors):
+            texture.delete()
