@@ -106,6 +106,12 @@ class Camera:
         matrix[3, 2] = -1.0
         return matrix
 
+    def distance(self, depth: np.ndarray | float, near: float, far: float) -> np.ndarray | float:
+        """Distance along the viewing axis behind values 0 … 1 of a depth buffer drawn with these planes."""
+        if self.ortho_height is not None:
+            return near + depth * (far - near)
+        return near * far / (far - depth * (far - near))
+
     def ortho_pixel(self) -> float:
         """World size of a pixel of an orthographic camera."""
         return self.ortho_height / self.height

@@ -29,6 +29,7 @@ from .gl.context import capabilities
 from .gl.framebuffer import Framebuffer
 from .gl.program import Program
 from .overlay import Overlay
+from .passes import clip_range, enter
 from .renderer import Quality, Renderer, Stage, View, renderer_for
 
 GRADIENT = ((0.165, 0.180, 0.208), (0.090, 0.098, 0.114))
@@ -220,7 +221,7 @@ class Frame:
                 raise Cancelled("Another picture was begun.")
         self._work, self._shown = self._shown, self._work
         depth = self._work.read_depth()
-        distance = _distance(depth.astype(np.float64), near, far, camera.ortho_height is not None)
+        distance = camera.distance(depth.astype(np.float64), near, far)
         return self._work.read_color(), np.where(depth < 1.0, distance, np.inf).astype(np.float32)
 
     def pick(self, scene: Scene, camera: Camera, x: float, y: float) -> Hit | None:
@@ -258,7 +259,7 @@ class Frame:
         if opaque and view.quality.samples > 1:
             yield from self._average(opaque, view)
         if settings.grid:
-            _enter(Stage.SPLAT, view)
+            enter(Stage.SPLAT, view.framebuffer, view.width, view.height)
             self._overlay.draw_grid(view, settings.up, scene.bounds())
         for stage in (Stage.FIELD, Stage.SPLAT):
             later = [renderer for renderer in ready if renderer.stage is stage]
@@ -269,10 +270,10 @@ class Frame:
 
     def _draw_stage(self, renderers: list[Renderer], stage: Stage, view: View) -> Iterator[None]:
         for renderer in renderers:
-            _enter(stage, view)
+            enter(stage, view.framebuffer, view.width, view.height)
             for _ in renderer.draw(view):
                 yield
-                _enter(stage, view)
+                enter(stage, view.framebuffer, view.width, view.height)
 
     def _average(self, opaque: list[Renderer], view: View) -> Iterator[None]:
         """Blends further samples, each seen through a picture shifted inside the pixel, into what is drawn."""
@@ -307,22 +308,6 @@ def _clear() -> None:
     GL.glClear(GL.GL_COLOR_BUFFER_BIT | GL.GL_DEPTH_BUFFER_BIT)
 
 
-def _enter(stage: Stage, view: View) -> None:
-    """Binds the target and sets the state that renderers of `stage` may rely on."""
-    GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, view.framebuffer)
-    GL.glViewport(0, 0, view.width, view.height)
-    GL.glDisable(GL.GL_SCISSOR_TEST)
-    GL.glDisable(GL.GL_CULL_FACE)
-    GL.glEnable(GL.GL_DEPTH_TEST)
-    GL.glDepthFunc(GL.GL_LEQUAL)
-    GL.glDepthMask(stage is not Stage.SPLAT)
-    GL.glBlendEquation(GL.GL_FUNC_ADD)
-    GL.glBlendFunc(GL.GL_ONE, GL.GL_ONE_MINUS_SRC_ALPHA)
-    (GL.glDisable if stage is Stage.OPAQUE else GL.glEnable)(GL.GL_BLEND)
-    # A splat reaches around its centre: the near plane, fitted to the centres, must not cut it.
-    (GL.glEnable if stage is Stage.SPLAT else GL.glDisable)(GL.GL_DEPTH_CLAMP)
-
-
 def _fitting(target: Framebuffer | None, size: tuple[int, int]) -> Framebuffer:
     """`target` if it has that size, else a new one in its place."""
     if target is not None:
@@ -337,22 +322,9 @@ def _clip_range(scene: Scene, camera: Camera) -> tuple[float, float]:
     bounds = scene.bounds()
     if bounds is None:
         bounds = np.array([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])
-    corners = np.stack(np.meshgrid(*bounds.T, indexing="ij"), -1).reshape(-1, 3)
-    depths = (camera.eye - corners) @ camera.camera_to_world[:3, 2]
-    size = max(float(np.linalg.norm(bounds[1] - bounds[0])), 1e-6)
-    # The grid reaches far beyond the assets; depth precision hangs on the near plane alone.
-    far = max(float(depths.max()) + 0.01 * size, 0.01 * size) + 20.0 * size
-    near = float(depths.min()) - 0.01 * size
-    if camera.ortho_height is not None:
-        return near, far
-    return max(near, 1e-3 * size), far
-
-
-def _distance(depth: np.ndarray, near: float, far: float, orthographic: bool) -> np.ndarray:
-    """Distance along the viewing axis of depth buffer values 0 … 1."""
-    if orthographic:
-        return near + depth * (far - near)
-    return near * far / (far - depth * (far - near))
+    near, far = clip_range(bounds, camera) or (0.01, 1.0)
+    # The grid reaches far beyond the assets; the precision of depth hangs on the near plane alone.
+    return near, far + 20.0 * float(np.linalg.norm(bounds[1] - bounds[0]))
 
 
 def _distance_to(asset: Asset, camera: Camera) -> float:

@@ -1,0 +1,113 @@
+"""A brick grid on the GPU: two 3D textures of bricks side by side, and an index that says where each brick lies.
+
+The density has a texture of its own, since a ray looks up the density everywhere and the colour only where there is
+something to see. A brick keeps the values at the borders of its cells, so the hardware's own interpolation inside a
+slot gives the field without a seam. The index holds the slot's position, x | y << 10 | z << 20 in slots, or, for an
+empty brick, −d: the nearest full brick is d bricks away along the axis where it is farthest, so all bricks nearer than
+that can be jumped over at once.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from OpenGL import GL
+
+from assets.field_grid import BRICK, BrickGrid
+
+from .gl.context import capabilities
+from .gl.texture import Texture
+
+SLOT = BRICK + 1
+
+SMALLEST_ROW = 16
+"""Slots along x and y of the atlas at least: a layer of that many uploads in about a millisecond."""
+
+LARGEST_ATLAS = 1 << 30
+"""Bytes that an atlas may take."""
+
+LARGEST_JUMP = 64
+"""Bricks that one step through empty space may cross."""
+
+BYTES_PER_SAMPLE = 10
+
+
+class BrickAtlas:
+    """The textures of one grid, complete when `upload` has returned True. Raises ValueError for one that cannot fit."""
+
+    def __init__(self, grid: BrickGrid) -> None:
+        slots = max(1, len(grid.samples))
+        if slots * SLOT**3 * BYTES_PER_SAMPLE > LARGEST_ATLAS:
+            raise ValueError(f"{slots} bricks do not fit into an atlas")
+        most = min(capabilities().max_texture_3d // SLOT, 1023)
+        side = min(most, max(SMALLEST_ROW, int(np.ceil(np.sqrt(slots / most)))))
+        layers = -(-slots // (side * side))
+        if layers > most or max(grid.index.shape) > capabilities().max_texture_3d:
+            raise ValueError(f"{slots} bricks do not fit into the 3D textures of this graphics driver")
+        self.grid = grid
+        self._side = side
+        self._next = 0
+        size = (side * SLOT, side * SLOT, layers * SLOT)
+        self.densities = Texture(GL.GL_R16F, size)
+        self.colors = Texture(GL.GL_RGB16F, size)
+        self.index = Texture(GL.GL_R32I, grid.index.shape[::-1], linear=False)
+        self.index.write(index_of(grid.index, side))
+
+    @property
+    def nbytes(self) -> int:
+        """GPU memory, in bytes."""
+        return self.densities.nbytes + self.colors.nbytes + self.index.nbytes
+
+    def upload(self, seconds: float) -> bool:
+        """Copies layers of bricks for about `seconds`, at least one. Returns whether all are there."""
+        end = time.perf_counter() + seconds
+        per_layer = self._side**2
+        while self._next < len(self.grid.samples):
+            bricks = self.grid.samples[self._next : self._next + per_layer]
+            layer = np.zeros((per_layer, SLOT, SLOT, SLOT, 4), np.float16)
+            layer[: len(bricks)] = bricks
+            layer = layer.reshape(self._side, self._side, *layer.shape[1:]).transpose(2, 0, 3, 1, 4, 5)
+            layer = layer.reshape(SLOT, self._side * SLOT, self._side * SLOT, 4)
+            place = (0, 0, self._next // per_layer * SLOT)
+            self.densities.write(layer[..., 0], place)
+            self.colors.write(layer[..., 1:], place)
+            self._next += per_layer
+            if time.perf_counter() >= end:
+                break
+        return self._next >= len(self.grid.samples)
+
+    def delete(self) -> None:
+        """Frees the textures."""
+        for texture in (self.densities, self.colors, self.index):
+            texture.delete()
+
+
+def index_of(slots: np.ndarray, side: int) -> np.ndarray:
+    """The index texture (nz,ny,nx) i32 of a grid's `slots` in an atlas of `side` × `side` slots per layer."""
+    place = (slots % side) | (slots // side % side) << 10 | (slots // (side * side)) << 20
+    return np.where(slots >= 0, place, -distances(slots >= 0)).astype(np.int32)
+
+
+def distances(full: np.ndarray) -> np.ndarray:
+    """How many bricks the nearest full one is away, (nz,ny,nx) i32: the largest of the three differences (Chebyshev),
+    at most LARGEST_JUMP."""
+    distance = np.full(full.shape, LARGEST_JUMP, np.int32)
+    grown = full
+    for step in range(LARGEST_JUMP):
+        distance[grown & (distance == LARGEST_JUMP)] = step
+        if grown.all() or not grown.any():
+            break
+        grown = _dilate(grown)
+    return distance
+
+
+def _dilate(full: np.ndarray) -> np.ndarray:
+    for axis in range(3):
+        grown = full.copy()
+        low, high = [slice(None)] * 3, [slice(None)] * 3
+        low[axis], high[axis] = slice(None, -1), slice(1, None)
+        grown[tuple(low)] |= full[tuple(high)]
+        grown[tuple(high)] |= full[tuple(low)]
+        full = grown
+    return full

@@ -1,0 +1,221 @@
+"""Draws meshes.
+
+A draw is a list of instances, each a range of triangles of one part under one matrix. What lies outside the picture is
+left out in blocks of triangles, the rest is handed over in pieces that the `Pacer` measures, so that a window stays
+responsive where a software GL needs seconds for a picture. Matrices are multiplied in f64 up to camera space: a mesh in
+survey coordinates, millions of units from its origin, stands still when the camera moves.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from OpenGL import GL
+
+from assets.mesh import Material, Mesh, MeshPart
+
+from .camera import Camera
+from .depth_pick import pick_depth
+from .framing import depth_extent
+from .mesh_buffers import PartBuffers, Triangles
+from .mesh_surfaces import Style, SurfacePrograms, material_of, set_material
+from .mesh_textures import MaterialTextures
+from .pacing import Pacer
+from .renderer import Renderer, RendererRecord, Stage, View
+
+SOFTWARE_TRIANGLES = 8_000
+"""First guess of what a software GL draws in a piece."""
+
+EDGE_WIDTH_PX = 1.1
+
+
+@dataclass
+class _Draw:
+    """One instance in one picture."""
+
+    part: MeshPart
+    material: Material
+    triangles: Triangles
+    ranges: list[tuple[int, int]]
+    model_view: np.ndarray
+    distance: float
+    blends: bool
+
+
+class MeshRenderer(Renderer):
+    """Owns the buffers, textures and shader variants of one mesh."""
+
+    stage = Stage.OPAQUE
+
+    def __init__(self, asset: Mesh) -> None:
+        super().__init__(asset)
+        self._buffers: dict[int, PartBuffers] = {}
+        self._complete: set[int] = set()
+        self._proxies: dict[int, np.ndarray] = {}
+        self._textures = MaterialTextures()
+        self._programs = SurfacePrograms()
+        self._placed: list[tuple[int, np.ndarray]] = []
+        self._uploads: list[Iterator[None]] = []
+        self._pacer = Pacer(SOFTWARE_TRIANGLES)
+
+    def sync(self, seconds: float) -> bool:
+        end = time.perf_counter() + seconds
+        if "data" in self._stale:
+            self._free()
+            self._place()
+            self._uploads = [self._upload()]
+        if self._stale & {"data", "prepared"}:
+            self._uploads.append(self._upload_proxies())
+        self._stale.clear()
+        while self._uploads:
+            if next(self._uploads[0], self) is self:
+                self._uploads.pop(0)
+            if time.perf_counter() >= end:
+                break
+        return not self._uploads
+
+    def draw(self, view: View) -> Iterator[None]:
+        return self._draw(view, Style.of(self.asset.display))
+
+    def pick_depth(self, camera: Camera, x: float, y: float) -> float | None:
+        # By depth everything is a whole surface: glass, and what a wireframe shows only the edges of.
+        style = Style("depth", cull=not self.asset.display.two_sided)
+        return pick_depth(self, camera, x, y, self.asset.bounds(), draw=lambda view: self._draw(view, style))
+
+    def dispose(self) -> None:
+        self._free()
+
+    @property
+    def gpu_bytes(self) -> int:
+        return sum(buffers.nbytes for buffers in self._buffers.values()) + self._textures.nbytes
+
+    def _free(self) -> None:
+        for upload in self._uploads:
+            upload.close()
+        self._uploads.clear()
+        for buffers in self._buffers.values():
+            buffers.delete()
+        self._buffers.clear()
+        self._complete.clear()
+        self._proxies.clear()
+        self._textures.delete()
+        self._programs.delete()
+
+    def _place(self) -> None:
+        index_of = {id(part): index for index, part in enumerate(self.asset.parts)}
+        self._placed = [(index_of[id(part)], matrix) for part, matrix in self.asset.instances() if len(part.faces)]
+
+    def _upload(self) -> Iterator[None]:
+        mesh: Mesh = self.asset
+        for index in dict.fromkeys(index for index, _ in self._placed):
+            part = mesh.parts[index]
+            material = material_of(part, mesh.materials)
+            self._buffers[index] = buffers = PartBuffers(part)
+            yield
+            yield from buffers.upload()
+            if part.uv is not None:
+                yield from self._textures.upload(material)
+            self._programs.find(part, material, Style.of(mesh.display))
+            yield
+            self._complete.add(index)
+
+    def _upload_proxies(self) -> Iterator[None]:
+        for index, faces in dict(getattr(self.asset, "proxies", {})).items():
+            if index in self._buffers and self._proxies.get(index) is not faces and len(faces):
+                yield from self._buffers[index].upload_proxy(faces)
+                self._proxies[index] = faces
+
+    def _draw(self, view: View, style: Style) -> Iterator[None]:
+        draws = self._visible(view, style)
+        # What lets light through comes last and from back to front; the rest by material, from front to back, so
+        # that what is hidden fails the depth test before it is shaded.
+        opaque = [draw for draw in draws if not draw.blends]
+        opaque.sort(key=lambda draw: (draw.part.material, draw.distance))
+        blended = sorted((draw for draw in draws if draw.blends), key=lambda draw: -draw.distance)
+        started, spent = self._pacer.begin(), 0
+        for draw in (*opaque, *blended):
+            bound = False
+            for first, count in draw.ranges:
+                last = first + count
+                while first < last:
+                    if not bound:
+                        self._bind(draw, view, style)
+                        bound = True
+                    piece = min(last - first, max(1, self._pacer.elements - spent))
+                    GL.glDrawElements(GL.GL_TRIANGLES, piece * 3, GL.GL_UNSIGNED_INT, ctypes.c_void_p(first * 12))
+                    first, spent = first + piece, spent + piece
+                    if spent >= self._pacer.elements or self._pacer.overdue(started):
+                        _leave()
+                        self._pacer.finish(started, spent)
+                        yield
+                        started, spent, bound = self._pacer.begin(), 0, False
+        _leave()
+        self._pacer.finish(started, spent)
+
+    def _visible(self, view: View, style: Style) -> list[_Draw]:
+        """What of the mesh the picture may show."""
+        draws = []
+        for index, matrix in self._placed:
+            if index not in self._complete:
+                continue
+            part = self.asset.parts[index]
+            buffers = self._buffers[index]
+            reduced = view.quality.detail < 1.0 and buffers.proxy is not None
+            triangles = buffers.proxy if reduced else buffers.triangles
+            model_view = view.view @ (self.asset.transform @ matrix)
+            ranges = triangles.visible(view.projection @ model_view)
+            if ranges:
+                material = material_of(part, self.asset.materials)
+                middle = model_view[:3, :3] @ buffers.middle + model_view[:3, 3]
+                distance = -middle[2] if view.camera.ortho_height is not None else float(np.linalg.norm(middle))
+                draws.append(_Draw(part, material, triangles, ranges, model_view, distance, style.blends(material)))
+        return draws
+
+    def _bind(self, draw: _Draw, view: View, style: Style) -> None:
+        """Sets program, uniforms, textures and state for one instance."""
+        linear = draw.model_view[:3, :3]
+        program = self._programs.find(draw.part, draw.material, style)
+        program.use()
+        program.set(
+            modelView=draw.model_view,
+            normalMatrix=_normal_matrix(linear),
+            projection=view.projection,
+            orthographic=view.camera.ortho_height is not None,
+            cameraToWorld=view.camera.camera_to_world[:3, :3],
+        )
+        if style.mode == "depth":
+            program.set(depthRange=np.array(depth_extent(self.asset.bounds(), view.camera)))
+        if style.edges:
+            width = EDGE_WIDTH_PX * max(0.75, view.quality.scale)
+            program.set(edgeWidth=width, viewportSize=np.array([view.width, view.height], np.float32))
+        set_material(program, draw.part, draw.material, style, self._textures)
+        draw.triangles.vertex_array.bind()
+        if style.cull:
+            GL.glEnable(GL.GL_CULL_FACE)
+            GL.glFrontFace(GL.GL_CW if np.linalg.det(linear) < 0 else GL.GL_CCW)
+        if draw.blends:
+            GL.glEnable(GL.GL_BLEND)
+            GL.glDepthMask(False)
+
+
+def _leave() -> None:
+    """Puts back the state that the stage began with."""
+    GL.glDisable(GL.GL_CULL_FACE)
+    GL.glFrontFace(GL.GL_CCW)
+    GL.glDisable(GL.GL_BLEND)
+    GL.glDepthMask(True)
+
+
+def _normal_matrix(linear: np.ndarray) -> np.ndarray:
+    """What turns normals: the inverse transpose of `linear` (3,3) up to a positive factor, also where it is flat."""
+    a, b, c = linear.T
+    cofactors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], 1)
+    sign = -1.0 if np.dot(a, cofactors[:, 0]) < 0 else 1.0
+    return cofactors * (sign / max(np.abs(cofactors).max(), 1e-300))
+
+
+RENDERER = RendererRecord(Mesh, MeshRenderer)
