@@ -13,6 +13,9 @@ from .display import Display
 from .progress import Job
 from .signal import Signal
 
+UP_VECTORS = {"y": (0.0, 1.0, 0.0), "-y": (0.0, -1.0, 0.0), "z": (0.0, 0.0, 1.0), "-z": (0.0, 0.0, -1.0)}
+"""The axes that a file, a family or a viewport may call up, as unit vectors."""
+
 
 @dataclass
 class Provenance:
@@ -70,6 +73,16 @@ class Asset(ABC):
     def up_axis(self) -> str | None:
         """The axis of the asset's own frame that its file or family calls up: "y", "-y", "z", "-z"; None: not said."""
         return None
+
+    def world_up(self) -> str | None:
+        """`up_axis` after the asset's transform: the nearest of the four axes, or None where it lies elsewhere."""
+        word = self.up_axis()
+        if word is None:
+            return None
+        turned = self.transform[:3, :3] @ np.array(UP_VECTORS[word])
+        turned /= max(np.linalg.norm(turned), 1e-300)
+        nearest = max(UP_VECTORS, key=lambda axis: turned @ np.array(UP_VECTORS[axis]))
+        return nearest if turned @ np.array(UP_VECTORS[nearest]) > 0.9 else None
 
     def backdrop(self) -> tuple[float, float, float] | None:
         """The colour that the asset's own renderer puts behind it, sRGB 0 … 1; None where it has none."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from assets.asset import Asset
+from assets.asset import UP_VECTORS, Asset
 
 from .camera import Camera
 
@@ -16,7 +16,6 @@ THREE_QUARTER_DEG = (35.0, 22.0)
 MARGIN = 1.08
 """Share of the picture's half size that stays free around the box, as a factor."""
 
-UP_VECTORS = {"y": (0.0, 1.0, 0.0), "-y": (0.0, -1.0, 0.0), "z": (0.0, 0.0, 1.0), "-z": (0.0, 0.0, -1.0)}
 FRONT_VECTORS = {"y": (0.0, 0.0, 1.0), "-y": (0.0, 0.0, -1.0), "z": (0.0, -1.0, 0.0), "-z": (0.0, 1.0, 0.0)}
 """The side from which a thing is seen from its front, for each up axis: +z in glTF, −y in Blender."""
 
@@ -65,16 +64,5 @@ def three_quarter(up: str) -> np.ndarray:
 
 def common_up(assets: Iterable[Asset]) -> str:
     """The world axis that all assets that name one call up, "y" where they differ or say nothing."""
-    named = {_world_axis(asset) for asset in assets} - {None}
+    named = {asset.world_up() for asset in assets} - {None}
     return named.pop() if len(named) == 1 else "y"
-
-
-def _world_axis(asset: Asset) -> str | None:
-    """The asset's own up axis after its transform: the nearest of the four, or None where it lies elsewhere."""
-    word = asset.up_axis()
-    if word is None:
-        return None
-    turned = asset.transform[:3, :3] @ np.array(UP_VECTORS[word])
-    turned /= max(np.linalg.norm(turned), 1e-300)
-    nearest = max(UP_VECTORS, key=lambda axis: turned @ np.array(UP_VECTORS[axis]))
-    return nearest if turned @ np.array(UP_VECTORS[nearest]) > 0.9 else None

@@ -90,11 +90,8 @@ class PartBuffers:
         self._part = part
         present = {name: getattr(part, name) for name in ATTRIBUTES}
         self._arrays = {name: array for name, array in present.items() if array is not None and len(array)}
-        self.buffers = {
-            name: Buffer(nbytes=len(array) * ATTRIBUTES[name][1] * np.dtype(ATTRIBUTES[name][2]).itemsize)
-            for name, array in self._arrays.items()
-        }
-        self.triangles = Triangles(part, part.faces, self.buffers)
+        self.buffers: dict[str, Buffer] = {}
+        self.triangles: Triangles | None = None
         self.proxy: Triangles | None = None
 
     @property
@@ -104,7 +101,13 @@ class PartBuffers:
         return 0.5 * (low.astype(np.float64) + high)
 
     def upload(self) -> Iterator[None]:
-        """Copies everything but the proxy."""
+        """Makes the buffers, one at a time since large ones take a software GL 20 ms, and copies all but the proxy."""
+        for name, array in self._arrays.items():
+            _, components, dtype = ATTRIBUTES[name]
+            self.buffers[name] = Buffer(nbytes=len(array) * components * np.dtype(dtype).itemsize)
+            yield
+        self.triangles = Triangles(self._part, self._part.faces, self.buffers)
+        yield
         for name, array in self._arrays.items():
             yield from upload(self.buffers[name], array, ATTRIBUTES[name][2])
         self._arrays = {}
@@ -126,11 +129,13 @@ class PartBuffers:
     def nbytes(self) -> int:
         """GPU memory, in bytes."""
         proxy = self.proxy.nbytes if self.proxy else 0
-        return sum(buffer.nbytes for buffer in self.buffers.values()) + self.triangles.nbytes + proxy
+        own = self.triangles.nbytes if self.triangles else 0
+        return sum(buffer.nbytes for buffer in self.buffers.values()) + own + proxy
 
     def delete(self) -> None:
         """Frees everything."""
-        self.triangles.delete()
+        if self.triangles:
+            self.triangles.delete()
         if self.proxy:
             self.proxy.delete()
         for buffer in self.buffers.values():

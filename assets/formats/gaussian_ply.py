@@ -8,6 +8,7 @@ Whatever has no meaning here is kept, so that an unchanged asset is saved as the
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,6 +38,9 @@ from . import Format, ReadOptions
 _LARGEST_TEXT = 64 << 20
 _LARGEST_TAIL = 1 << 20
 _DECLARATION = re.compile(r"\s*(?:SplatRenderMode\s*:\s*(default|mip|2dgs)|antialiased\s+([01]))\s*", re.IGNORECASE)
+_UP = re.compile(r"\s*up_axis\s*:?\s+(-?[yz])\s*", re.IGNORECASE)
+_USUAL_UP = "-y"
+"""Trainers keep COLMAP's frame, whose y points down, and say nothing about it."""
 
 
 def sniff(path: Path, head: bytes) -> int:
@@ -91,6 +95,12 @@ def _declared(comments: tuple[str, ...]) -> str | None:
     return mode
 
 
+def _declared_up(comments: tuple[str, ...]) -> str | None:
+    """The up axis that a comment of ours declares."""
+    found = [match[1].lower() for match in map(_UP.fullmatch, comments) if match]
+    return found[-1] if found else None
+
+
 def _notes(header: PlyHeader, element: PlyElement, provenance: Provenance) -> TrainerNotes:
     """What the trainer declared, and what the columns suggest where it said nothing."""
     mode = _declared(header.comments)
@@ -104,7 +114,12 @@ def _notes(header: PlyHeader, element: PlyElement, provenance: Provenance) -> Tr
     if flat and mode != "2dgs":
         kernel = provenance.guessed["kernel"] = "2dgs"
         provenance.declared.pop("kernel", None)
-    return TrainerNotes(antialiasing, kernel)
+    up = _declared_up(header.comments)
+    if up:
+        provenance.declared["up axis"] = up
+    else:
+        provenance.guessed["up axis"] = f"{_USUAL_UP} (the frame of COLMAP)"
+    return TrainerNotes(antialiasing, kernel, up_axis=up or _USUAL_UP)
 
 
 def _layout(
@@ -132,11 +147,12 @@ def _layout(
 
 def save(asset: Gaussians, path: Path) -> Job[None]:
     """Writes splats in the layout that they came in where it fits, else in INRIA's. A transform is baked in."""
+    notes = replace(asset.notes, up_axis=asset.world_up())
     if not np.array_equal(asset.transform, np.eye(4)):
         asset = yield from stage(baked(asset), 0.0, 0.5)
     columns = asset.extra | attribute_columns(asset)
     layout = asset.layout if asset.layout and _fits(asset, columns) else _standard_layout(asset)
-    header = _with_notes(_with_count(layout.header, len(asset)), asset.notes)
+    header = _with_notes(_with_count(layout.header, len(asset)), notes)
     parsed = sniff_header(layout.header)
     text = parsed.format == "ascii"
     with path.open("wb") as file:
@@ -191,19 +207,27 @@ def _with_notes(header: bytes, notes: TrainerNotes) -> bytes:
     flat = SCALES[2] not in parsed.element("vertex").names
     wanted = "2dgs" if notes.kernel == "2dgs" else "mip" if notes.antialiasing == "mip" else "default"
     implied = "2dgs" if flat else "mip" if "filter_3D" in parsed.element("vertex").names else "default"
-    if wanted == (mode or implied) or (flat and wanted == "2dgs"):
-        return header
+    if wanted != (mode or implied) and not (flat and wanted == "2dgs"):
+        header = _with_comment(header, _DECLARATION, f"SplatRenderMode: {wanted}")
+    up = notes.up_axis or _USUAL_UP
+    if up != (_declared_up(parsed.comments) or _USUAL_UP):
+        header = _with_comment(header, _UP, f"up_axis {up}")
+    return header
+
+
+def _with_comment(header: bytes, replaced: re.Pattern, text: str) -> bytes:
+    """The header with one more comment, in place of those that match `replaced`."""
     lines = header.splitlines(keepends=True)
-    kept = [line for line in lines if not _is_declaration(line)]
+    kept = [line for line in lines if not _is_comment(line, replaced)]
     ending = re.search(rb"\r?\n|\r", lines[0])[0]
     place = next(index for index, line in enumerate(kept) if line.lstrip().startswith(b"format")) + 1
-    kept.insert(place, b"comment SplatRenderMode: " + wanted.encode() + ending)
+    kept.insert(place, b"comment " + text.encode() + ending)
     return b"".join(kept)
 
 
-def _is_declaration(line: bytes) -> bool:
+def _is_comment(line: bytes, pattern: re.Pattern) -> bool:
     word, _, rest = line.decode("utf-8", "replace").strip().partition(" ")
-    return word == "comment" and _DECLARATION.fullmatch(rest) is not None
+    return word == "comment" and pattern.fullmatch(rest) is not None
 
 
 def _table(layout: PlyLayout, columns: dict[str, np.ndarray], rows: slice) -> np.ndarray:

@@ -283,3 +283,18 @@ def test_a_million_splats_are_read_in_two_seconds(tmp_path: Path) -> None:
     asset = read(path)
     assert len(asset) == 1_000_000
     assert time.perf_counter() - started < 2
+
+
+def test_the_up_axis_is_guessed_declared_and_written(tmp_path: Path) -> None:
+    asset = random_splats(20)
+    path = tmp_path / "turned.ply"
+    run(save_path(asset, path))
+    (silent,) = run(open_path(path))
+    assert silent.up_axis() == "-y"
+    assert "COLMAP" in silent.provenance.guessed["up axis"]
+    silent.set_transform(np.diag([1.0, -1.0, -1.0, 1.0]))
+    run(save_path(silent, tmp_path / "upright.ply"))
+    (upright,) = run(open_path(tmp_path / "upright.ply"))
+    assert upright.up_axis() == "y"
+    assert upright.provenance.declared["up axis"] == "y"
+    assert (tmp_path / "upright.ply").read_bytes().count(b"comment up_axis y\n") == 1

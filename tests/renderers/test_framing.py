@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from assets.asset import UP_VECTORS
 from assets.gaussians import Gaussians, TrainerNotes
 from assets.points import Points
-from renderers.framing import MARGIN, UP_VECTORS, common_up, framing
+from renderers.framing import MARGIN, common_up, framing
 
 
 def corners_on_picture(camera, bounds: np.ndarray) -> np.ndarray:

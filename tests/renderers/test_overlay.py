@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from OpenGL import GL
 
+from assets.asset import UP_VECTORS
 from renderers.camera import Camera
-from renderers.framing import UP_VECTORS
 from renderers.gl.framebuffer import Framebuffer
 from renderers.gl.lifetime import living
 from renderers.overlay import AXES_EXTENT_PX, AXES_LENGTH_PX, AXES_MARGIN_PX, AXIS_COLORS, GRID_COLOR, Overlay

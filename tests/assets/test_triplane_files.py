@@ -1,0 +1,431 @@
+"""The native file and the torch and numpy files of published families: what they hold, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import struct
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+
+from assets.decoder import Field
+from assets.errors import BadFile
+from assets.families import families, recognise
+from assets.formats import ReadOptions, open_path, save_path
+from assets.progress import run
+from assets.strict_json import to_json
+from assets.triplane import Triplane
+from tests.small_assets import triplane as small_triplane
+from tests.small_assets import triposr_tensors
+
+DATA = Path(__file__).parent.parent / "data" / "triposr"
+FORMAT_PAGE = Path(__file__).parent.parent.parent / "docs" / "triplane-format.md"
+KEY = "triptych.triplane"
+
+
+def opened(path: Path, decoder: Path | None = None) -> list[Triplane]:
+    return run(open_path(path, ReadOptions(decoder=decoder)))
+
+
+def refused(path: Path, decoder: Path | None = None) -> str:
+    """The sentence with which a file is refused, in good time."""
+    start = time.monotonic()
+    with pytest.raises(BadFile) as caught:
+        opened(path, decoder)
+    assert time.monotonic() - start < 10
+    sentence = str(caught.value)
+    assert "\n" not in sentence and sentence.endswith(".") and len(sentence) < 400
+    return sentence
+
+
+def saved(tensors: dict, path: Path) -> Path:
+    torch.save({name: torch.from_numpy(np.asarray(array)) for name, array in tensors.items()}, path)
+    return path
+
+
+# The native file
+
+
+def test_a_native_file_comes_back_as_it_was(tmp_path: Path) -> None:
+    triplane = opened(DATA / "asset.pt")[0]
+    triplane.name = "Vase № 3"
+    triplane.transform = np.array([[0, -2, 0, 1], [2, 0, 0, 2.5], [0, 0, 2, 1 / 3], [0, 0, 0, 1.0]])
+    run(save_path(triplane, tmp_path / "a.safetensors"))
+    again = opened(tmp_path / "a.safetensors")[0]
+    assert again.name == triplane.name and (again.transform == triplane.transform).all()
+    assert again.description == triplane.description
+    assert set(again.tensors) == set(triplane.tensors)
+    for name, array in triplane.tensors.items():
+        assert again.tensors[name].dtype == array.dtype
+        assert again.tensors[name].tobytes() == array.tobytes()
+    assert again.tensors["scene_codes"].dtype == np.float16
+    assert again.provenance.guessed == triplane.provenance.guessed and again.provenance.guessed
+    assert again.provenance.declared == triplane.provenance.declared
+    run(save_path(again, tmp_path / "b.safetensors"))
+    assert (tmp_path / "b.safetensors").read_bytes() == (tmp_path / "a.safetensors").read_bytes()
+
+
+def test_the_safetensors_library_reads_what_we_write(tmp_path: Path) -> None:
+    triplane = small_triplane()
+    run(save_path(triplane, tmp_path / "a.safetensors"))
+    found = safetensors.numpy.load_file(tmp_path / "a.safetensors")
+    assert all((found[name] == array).all() for name, array in triplane.tensors.items())
+    umask = os.umask(0)
+    os.umask(umask)
+    if os.name == "posix":
+        assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_the_documented_lines_write_a_file_that_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = re.search(r"```python\n(.*?)```", FORMAT_PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
+    assert len([line for line in program.splitlines() if line and not re.match("import|from", line)]) <= 10
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "triplane-format.md", "exec"), {})
+    triplane = opened(tmp_path / "mine.safetensors")[0]
+    assert triplane.name == "Mine" and triplane.has_decoder
+    assert np.isfinite(Field(triplane, "cpu").query(np.zeros((1, 3)))["rgb"]).all()
+
+
+def test_the_page_names_every_field_of_the_schema() -> None:
+    page = FORMAT_PAGE.read_text(encoding="utf-8")
+    words = set(re.findall(r"[a-z_0-9]+", page))
+    names: set[str] = set()
+
+    def collect(value: object) -> None:
+        if isinstance(value, dict):
+            names.update(value)
+            for item in value.values():
+                collect(item)
+        elif isinstance(value, list):
+            for item in value:
+                collect(item)
+
+    collect(to_json(small_triplane().description))
+    assert names and not names - words
+
+
+def native(tmp_path: Path, change=None, tensors: dict | None = None) -> Path:
+    """A native file of the small triplane with a changed header."""
+    triplane = small_triplane()
+    content = {"version": 1, "description": to_json(triplane.description)}
+    if change:
+        change(content)
+    path = tmp_path / "native.safetensors"
+    safetensors.numpy.save_file(tensors or triplane.tensors, path, {KEY: json.dumps(content)})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda c: c.update(version=2), "later version of Triptych (format 2, known is 1)"),
+        (lambda c: c.update(version=0), "version: is 0"),
+        (lambda c: c.pop("version"), "version: is missing"),
+        (lambda c: c.update(colour="red"), "colour: is not a field"),
+        (lambda c: c["description"]["groups"][0]["planes"][1].update(axes=["x", "w"]), "groups[0].planes[1].axes[1]"),
+        (lambda c: c["description"]["groups"][0]["planes"][1].update(index=7), "groups[0].planes[1].index: is 7"),
+        (lambda c: c["description"]["heads"][0]["layers"][0].update(weight="bias"), "heads[0].layers[0].weight"),
+        (lambda c: c.update(transform=[[0.0] * 4] * 4), "transform"),
+        (lambda c: c.update(transform=[[1.0] * 4] * 3), "transform: expected 4 entries"),
+    ],
+)
+def test_a_wrong_header_is_refused_by_name(tmp_path: Path, change, named: str) -> None:
+    assert named in refused(native(tmp_path, change))
+
+
+def test_values_that_are_not_finite_are_counted_and_repaired(tmp_path: Path) -> None:
+    tensors = {name: array.copy() for name, array in small_triplane().tensors.items()}
+    tensors["planes"][0, 0, 0, :3] = [np.nan, np.inf, -np.inf]
+    triplane = opened(native(tmp_path, tensors=tensors))[0]
+    assert triplane.tensors["planes"][0, 0, 0, :3].tolist() == [0, 0, 0]
+    assert triplane.provenance.warnings == ["planes: 3 values were not finite and are read as 0."]
+
+
+def test_whole_numbers_are_no_weights(tmp_path: Path) -> None:
+    tensors = dict(small_triplane().tensors) | {"weight": np.zeros((4, 2), np.int32)}
+    assert "weight as int32" in refused(native(tmp_path, tensors=tensors))
+
+
+def test_a_described_decoder_may_lie_in_another_file(tmp_path: Path) -> None:
+    tensors = small_triplane().tensors
+    planes = native(tmp_path, tensors={"planes": tensors["planes"]})
+    alone = opened(planes)[0]
+    assert not alone.has_decoder and alone.preparation() is None and "--decoder" in alone.provenance.warnings[0]
+    run(save_path(alone, tmp_path / "again.safetensors"))
+    weights = saved({name: tensors[name] for name in ("weight", "bias")}, tmp_path / "weights.pt")
+    whole = opened(tmp_path / "again.safetensors", weights)[0]
+    assert whole.has_decoder and not whole.provenance.warnings
+
+
+def test_native_planes_take_the_decoder_of_their_family(tmp_path: Path) -> None:
+    planes = opened(DATA / "asset.pt")[0]
+    planes.name = "Mine"
+    planes.transform[0, 3] = 5.0
+    weights = saved({n: t for n, t in planes.tensors.items() if n != "scene_codes"}, tmp_path / "model.ckpt")
+    alone = Triplane("Mine", {"scene_codes": planes.tensors["scene_codes"]}, planes.description)
+    alone.description = families_description_without_heads(planes)
+    alone.transform = planes.transform
+    run(save_path(alone, tmp_path / "planes.safetensors"))
+    whole = opened(tmp_path / "planes.safetensors", weights)[0]
+    assert whole.has_decoder and whole.name == "Mine" and whole.transform[0, 3] == 5.0
+
+
+def families_description_without_heads(triplane: Triplane):
+    from dataclasses import replace
+
+    return replace(triplane.description, heads=())
+
+
+def header_only(path: Path, header: object, data: bytes = b"") -> Path:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("entry", "data", "named"),
+    [
+        ({"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}, b"", "ends after 0 of"),
+        ({"dtype": "F32", "shape": [4], "data_offsets": [0, 8]}, b"\0" * 8, "shape [4] but 8 bytes"),
+        ({"dtype": "F32", "shape": [-2, -1], "data_offsets": [0, 8]}, b"\0" * 8, "wrongly"),
+        ({"dtype": "F32", "shape": [1.5], "data_offsets": [0, 6]}, b"\0" * 8, "wrongly"),
+        ({"dtype": "F32", "shape": 2, "data_offsets": [0, 8]}, b"\0" * 8, "wrongly"),
+        ({"dtype": "F32", "shape": [2]}, b"\0" * 8, "wrongly"),
+        ({"dtype": "Q4", "shape": [2], "data_offsets": [0, 8]}, b"\0" * 8, "Q4"),
+        ([1], b"", "wrongly"),
+    ],
+)
+def test_a_safetensors_header_is_not_trusted(tmp_path: Path, entry: object, data: bytes, named: str) -> None:
+    assert named in refused(header_only(tmp_path / "bad.safetensors", {"a": entry}, data))
+
+
+def test_more_damaged_safetensors(tmp_path: Path) -> None:
+    whole = native(tmp_path).read_bytes()
+    cut = tmp_path / "cut.safetensors"
+    for end in (60, len(whole) // 2, len(whole) - 1):
+        cut.write_bytes(whole[:end])
+        assert "ends" in refused(cut)
+    assert "not JSON" in refused(header_only(tmp_path / "a.safetensors", b'{"a": [[[[[[' + b"[" * 100_000))
+    assert "metadata" in refused(header_only(tmp_path / "b.safetensors", {"__metadata__": {"a": 1}}))
+    twice = {name: {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} for name in "ab"}
+    assert "overlap" in refused(header_only(tmp_path / "c.safetensors", twice, b"\0" * 8))
+
+
+def test_a_safetensors_of_something_else_is_said_plainly(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    safetensors.numpy.save_file({"text_model.embed": np.zeros((4, 4), np.float32)}, path)
+    assert "no triplane of a known family; its arrays are text_model.embed [4, 4]" in refused(path)
+
+
+# TripoSR
+
+
+def test_triposr_from_one_file() -> None:
+    triplane = opened(DATA / "asset.pt")[0]
+    assert triplane.has_decoder and triplane.provenance.family == "TripoSR"
+    assert triplane.provenance.format == "torch checkpoint"
+    assert triplane.counts() == {"planes": 3, "channels": 40, "rows": 64, "columns": 64}
+    assert triplane.provenance.declared["decoder"] == "10 layers, 64 wide"
+    assert "axes" in triplane.provenance.guessed and "axes" not in triplane.provenance.declared
+    assert triplane.up_axis() == "z" and not triplane.provenance.warnings
+
+
+def checkpoint(folder: Path) -> Path:
+    """A model.ckpt as published: the decoder among the weights of a generator, under a wrapper."""
+    whole = torch.load(DATA / "asset.pt", weights_only=True)
+    state = {name: tensor for name, tensor in whole.items() if name.startswith("decoder.")}
+    state["tokenizer.embeddings"] = torch.zeros(3, 1024, 32, 32)
+    state["backbone.layers.0.weight"] = torch.zeros(64, 64)
+    torch.save({"state_dict": state, "epoch": 3}, folder / "model.ckpt")
+    return folder / "model.ckpt"
+
+
+@pytest.mark.parametrize("container", ["planes.pt", "planes.npz", "planes.npy", "planes.safetensors"])
+def test_triposr_from_planes_and_a_checkpoint(tmp_path: Path, container: str) -> None:
+    codes = torch.load(DATA / "asset.pt", weights_only=True)["scene_codes"].numpy()
+    path = tmp_path / container
+    if container.endswith(".npz"):
+        np.savez_compressed(path, scene_codes=codes, note="text is skipped")
+    elif container.endswith(".npy"):
+        np.save(path, codes)
+    elif container.endswith(".safetensors"):
+        safetensors.numpy.save_file({"scene_codes": codes}, path)
+    else:
+        saved({"scene_codes": codes}, path)
+    triplane = opened(path, checkpoint(tmp_path))[0]
+    expected = np.load(DATA / "field.npz")
+    found = Field(triplane, "cpu").query(expected["points"])
+    np.testing.assert_allclose(found["rgb"], expected["rgb"], atol=1e-5)
+    assert triplane.provenance.declared["decoder file"] == "model.ckpt"
+    assert not any("tokenizer" in name or "backbone" in name for name in triplane.tensors)
+
+
+def test_planes_alone_open_with_a_hint(tmp_path: Path) -> None:
+    planes = opened(saved({"scene_codes": np.zeros((1, 3, 40, 64, 64), np.float16)}, tmp_path / "planes.pt"))[0]
+    assert not planes.has_decoder and planes.preparation() is None
+    assert "--decoder" in planes.provenance.warnings[0]
+    assert planes.facts()["decoder"] == "none"
+
+
+def test_a_batch_of_scene_codes_is_several_assets(tmp_path: Path) -> None:
+    tensors = triposr_tensors()
+    codes = tensors["scene_codes"].reshape(-1, *tensors["scene_codes"].shape[-4:])[0]
+    both = opened(saved(tensors | {"scene_codes": np.stack([codes, codes + 1])}, tmp_path / "two.pt"))
+    assert [triplane.name for triplane in both] == ["two 1", "two 2"]
+    assert (both[1].tensors["scene_codes"] == codes + 1).all()
+
+
+def test_codes_without_a_batch_open_too(tmp_path: Path) -> None:
+    tensors = triposr_tensors()
+    codes = tensors["scene_codes"].reshape(-1, *tensors["scene_codes"].shape[-4:])[0]
+    assert len(opened(saved(tensors | {"scene_codes": codes}, tmp_path / "one.pt"))) == 1
+
+
+def test_number_and_width_of_layers_come_from_the_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    sizes = {0: (20, 12), 2: (20, 20), 4: (4, 20)}
+    tensors = {f"decoder.layers.{i}.weight": rng.normal(size=s).astype(np.float32) for i, s in sizes.items()}
+    tensors["scene_codes"] = rng.normal(size=(3, 4, 8, 8)).astype(np.float32)
+    triplane = opened(saved(tensors, tmp_path / "small.pt"))[0]
+    assert triplane.facts()["decoder"] == "3 layers, 20 wide"
+    assert [layer.activation for layer in triplane.description.heads[0].layers] == ["silu", "silu", "none"]
+    assert all(layer.bias is None for layer in triplane.description.heads[0].layers)
+
+
+def test_a_decoder_that_does_not_fit_is_said(tmp_path: Path) -> None:
+    planes = saved({"scene_codes": np.zeros((1, 3, 8, 16, 16), np.float16)}, tmp_path / "planes.pt")
+    assert "model.ckpt: does not fit the planes of planes.pt" in refused(planes, checkpoint(tmp_path))
+    other = saved({"net.0.weight": np.zeros((4, 4), np.float32)}, tmp_path / "other.pt")
+    assert "other.pt: holds no decoder for the planes of planes.pt" in refused(planes, other)
+    assert "missing.pt" in refused(planes, tmp_path / "missing.pt")
+
+
+def test_a_decoder_alone_says_what_to_do(tmp_path: Path) -> None:
+    sentence = refused(checkpoint(tmp_path))
+    assert "holds a TripoSR decoder but no planes; open the planes with --decoder model.ckpt" in sentence
+
+
+def test_families_do_not_claim_each_other(shared: Path) -> None:
+    from assets.tensor_file import open_tensors
+
+    for folder in ("eg3d", "openlrm", "crm", "direct3d", "blockfusion", "mtn", "nfd", "hexplane"):
+        shapes = open_tensors(shared / "oracles" / folder / "asset.pt").shapes
+        found = recognise(shapes)
+        assert found is None or found.name != "TripoSR", folder
+    assert {family.name for family in families()} >= {"TripoSR"}
+
+
+# Files that are not trusted
+
+
+class Marker:
+    """What an evil pickle would run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.path),))
+
+
+@pytest.mark.parametrize("kind", ["torch", "legacy", "pickle"])
+def test_pickles_do_not_run(tmp_path: Path, kind: str) -> None:
+    marker, path = tmp_path / "ran", tmp_path / "evil.pt"
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(Marker(marker)))
+    else:
+        torch.save({"scene_codes": Marker(marker)}, path, _use_new_zipfile_serialization=kind == "torch")
+    sentence = refused(path)
+    assert "could run programs" in sentence or "can run programs" in sentence
+    assert not marker.exists()
+    assert "program" in refused(DATA / "asset.pt", path) and not marker.exists()
+
+
+def test_the_shared_evil_pickle_does_not_run(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "could run programs" in refused(shared / "data" / "gaussians" / "bad" / "evil_pickle.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_numpy_objects_do_not_run(tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    np.save(tmp_path / "evil.npy", np.array([Marker(marker)], object), allow_pickle=True)
+    np.savez(tmp_path / "evil.npz", scene_codes=np.array([Marker(marker)], object))
+    for name in ("evil.npy", "evil.npz"):
+        assert "run programs" in refused(tmp_path / name)
+    assert not marker.exists()
+
+
+def test_old_torch_files_open(tmp_path: Path) -> None:
+    tensors = {name: torch.from_numpy(array) for name, array in triposr_tensors().items()}
+    torch.save(tensors, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert opened(tmp_path / "old.pth")[0].has_decoder
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".npz", ".npy"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_files_that_are_cut_off(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"cut{suffix}"
+    if suffix == ".pt":
+        saved(triposr_tensors(64), path)
+    elif suffix == ".npz":
+        np.savez(path, **triposr_tensors(64))
+    else:
+        np.save(path, triposr_tensors(64)["scene_codes"])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    refused(path)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".ckpt", ".npz", ".npy", ".safetensors"])
+def test_a_web_page_is_called_one(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"page{suffix}"
+    path.write_text("<!DOCTYPE html><html><body>404</body></html>")
+    assert "web page" in refused(path)
+
+
+def test_views_that_claim_more_than_they_hold(tmp_path: Path) -> None:
+    torch.save({"scene_codes": torch.zeros(1).expand(1, 3, 40, 10**5, 10**5)}, tmp_path / "huge.pt")
+    assert "fewer values" in refused(tmp_path / "huge.pt")
+
+
+def test_archives_that_unpack_to_too_much(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "bomb.npz", scene_codes=np.zeros((3, 16, 512, 512), np.float32))
+    assert "would unpack to" in refused(tmp_path / "bomb.npz")
+    whole = saved(triposr_tensors(), tmp_path / "whole.pt")
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(tmp_path / "bomb.pt", "w") as target:
+        for entry in source.infolist():
+            target.writestr(entry.filename, source.read(entry), zipfile.ZIP_DEFLATED)
+    assert "compressed archive" in refused(tmp_path / "bomb.pt")
+
+
+def test_headers_of_numpy_files_are_not_trusted(tmp_path: Path) -> None:
+    path = tmp_path / "huge.npy"
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f4", "fortran_order": False, "shape": (3, 2**20, 2**20, 8)}
+        )
+    refused(path)
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
+        archive.writestr("scene_codes.npy", path.read_bytes())
+    assert "more values" in refused(tmp_path / "huge.npz")
+
+
+def test_gaussians_in_a_torch_file_are_recognised_as_such(shared: Path) -> None:
+    sentence = refused(shared / "data" / "gaussians" / "synthetic" / "gsplat_ckpt_handmade.pt")
+    assert "Gaussian splats" in sentence and "splats.means" in sentence
+
+
+def test_unknown_keys_are_named(tmp_path: Path) -> None:
+    path = saved({"net.0.weight": np.zeros((8, 4), np.float32)}, tmp_path / "net.pt")
+    assert "its arrays are net.0.weight [8, 4]" in refused(path)
+    torch.save({"epoch": 3}, tmp_path / "empty.pt")
+    assert "no arrays" in refused(tmp_path / "empty.pt")
