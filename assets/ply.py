@@ -11,6 +11,7 @@ Nothing is allocated before the counts of the header are checked against the siz
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ __all__ = [
     "read_columns",
     "read_element",
     "read_header",
+    "read_tables",
     "rows",
     "sniff_header",
 ]
@@ -54,9 +56,13 @@ def read_element(path: Path, header: PlyHeader, name: str) -> np.ndarray:
 
 def read_columns(path: Path, header: PlyHeader, name: str) -> dict[str, np.ndarray | PlyLists]:
     """The columns of any element: (count,) arrays, and `PlyLists` for lists. Raises BadFile where it ends too soon."""
-    columns = _Body(path, header).read(name, structured=False)
-    assert isinstance(columns, dict)
-    return columns
+    return read_tables(path, header, (name,))[name]
+
+
+def read_tables(path: Path, header: PlyHeader, names: Sequence[str]) -> dict[str, dict[str, np.ndarray | PlyLists]]:
+    """The columns of several elements, by element; the body of a text file is then read only once."""
+    body = _Body(path, header)
+    return {name: body.read(name, structured=False) for name in names}
 
 
 class _Body:

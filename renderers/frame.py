@@ -132,6 +132,7 @@ class Frame:
             self._work.depth.id,
             self._work.id,
             settings.time,
+            settings.pixel_ratio * quality.scale,
         )
         self._steps = self._picture(scene, view, settings, stages)
         self._drawn = (camera, settings)

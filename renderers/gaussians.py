@@ -140,7 +140,7 @@ class GaussiansRenderer(Renderer):
             opacityRange=(display.min_opacity, display.max_opacity),
             largestSize=display.max_scale * self._diagonal / 6 if display.max_scale < 1.0 else 3e38,
             depthRange=np.array(depth_extent(self.asset.bounds(), view.camera)),
-            dotSize=DOT_PX,
+            dotSize=DOT_PX * max(0.5, view.pixel_ratio),
             mode=_MODES[display.mode],
         )
         dots = {"DOTS": 1} if display.mode == "centres" else {}

@@ -190,7 +190,7 @@ class MeshRenderer(Renderer):
         if style.mode == "depth":
             program.set(depthRange=np.array(depth_extent(self.asset.bounds(), view.camera)))
         if style.edges:
-            width = EDGE_WIDTH_PX * max(0.75, view.quality.scale)
+            width = EDGE_WIDTH_PX * max(0.75, view.pixel_ratio)
             program.set(edgeWidth=width, viewportSize=np.array([view.width, view.height], np.float32))
         set_material(program, draw.part, draw.material, style, self._textures)
         draw.triangles.vertex_array.bind()

@@ -58,7 +58,7 @@ class PointsRenderer(Renderer):
         return self._upload is None
 
     def draw(self, view: View) -> Iterator[None]:
-        return self._draw(view, self.asset.display.size_px * view.quality.scale)
+        return self._draw(view, self.asset.display.size_px * view.pixel_ratio)
 
     def pick_depth(self, camera: Camera, x: float, y: float) -> float | None:
         size = self.asset.display.size_px

@@ -49,7 +49,8 @@ class View:
 
     camera fits width × height in pixels of the *drawn* target (already scaled by quality). view and projection are
     (4,4) f64 with depth −1 at near and 1 at far. depth_texture: id of the GL texture (DEPTH_COMPONENT32F) that holds
-    what is opaque so far; it may be sampled in stage FIELD only. framebuffer: the target, already bound.
+    what is opaque so far; it may be sampled in stage FIELD only. framebuffer: the target, already bound. pixel_ratio:
+    drawn pixels per logical pixel, for what has a size on the screen.
     """
 
     camera: Camera
@@ -61,6 +62,7 @@ class View:
     depth_texture: int
     framebuffer: int
     time: float = 0.0
+    pixel_ratio: float = 1.0
 
     @property
     def width(self) -> int:

@@ -1,4 +1,4 @@
-"""The native file and the torch and numpy files of published families: what they hold, and what is refused."""
+"""The native file comes back as it was; files that are not what they claim are refused, and nothing in them runs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import os
 import pickle
 import re
 import struct
-import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,38 +17,17 @@ import safetensors.numpy
 import torch
 
 from assets.decoder import Field
-from assets.errors import BadFile
-from assets.families import families, recognise
-from assets.formats import ReadOptions, open_path, save_path
+from assets.formats import save_path
 from assets.progress import run
 from assets.strict_json import to_json
 from assets.triplane import Triplane
 from tests.small_assets import triplane as small_triplane
 from tests.small_assets import triposr_tensors
 
-DATA = Path(__file__).parent.parent / "data" / "triposr"
+from .triplane_files import DATA, opened, refused, saved
+
 FORMAT_PAGE = Path(__file__).parent.parent.parent / "docs" / "triplane-format.md"
 KEY = "triptych.triplane"
-
-
-def opened(path: Path, decoder: Path | None = None) -> list[Triplane]:
-    return run(open_path(path, ReadOptions(decoder=decoder)))
-
-
-def refused(path: Path, decoder: Path | None = None) -> str:
-    """The sentence with which a file is refused, in good time."""
-    start = time.monotonic()
-    with pytest.raises(BadFile) as caught:
-        opened(path, decoder)
-    assert time.monotonic() - start < 10
-    sentence = str(caught.value)
-    assert "\n" not in sentence and sentence.endswith(".") and len(sentence) < 400
-    return sentence
-
-
-def saved(tensors: dict, path: Path) -> Path:
-    torch.save({name: torch.from_numpy(np.asarray(array)) for name, array in tensors.items()}, path)
-    return path
 
 
 # The native file
@@ -170,18 +149,11 @@ def test_native_planes_take_the_decoder_of_their_family(tmp_path: Path) -> None:
     planes.name = "Mine"
     planes.transform[0, 3] = 5.0
     weights = saved({n: t for n, t in planes.tensors.items() if n != "scene_codes"}, tmp_path / "model.ckpt")
-    alone = Triplane("Mine", {"scene_codes": planes.tensors["scene_codes"]}, planes.description)
-    alone.description = families_description_without_heads(planes)
+    alone = Triplane("Mine", {"scene_codes": planes.tensors["scene_codes"]}, replace(planes.description, heads=()))
     alone.transform = planes.transform
     run(save_path(alone, tmp_path / "planes.safetensors"))
     whole = opened(tmp_path / "planes.safetensors", weights)[0]
     assert whole.has_decoder and whole.name == "Mine" and whole.transform[0, 3] == 5.0
-
-
-def families_description_without_heads(triplane: Triplane):
-    from dataclasses import replace
-
-    return replace(triplane.description, heads=())
 
 
 def header_only(path: Path, header: object, data: bytes = b"") -> Path:
@@ -223,104 +195,6 @@ def test_a_safetensors_of_something_else_is_said_plainly(tmp_path: Path) -> None
     path = tmp_path / "model.safetensors"
     safetensors.numpy.save_file({"text_model.embed": np.zeros((4, 4), np.float32)}, path)
     assert "no triplane of a known family; its arrays are text_model.embed [4, 4]" in refused(path)
-
-
-# TripoSR
-
-
-def test_triposr_from_one_file() -> None:
-    triplane = opened(DATA / "asset.pt")[0]
-    assert triplane.has_decoder and triplane.provenance.family == "TripoSR"
-    assert triplane.provenance.format == "torch checkpoint"
-    assert triplane.counts() == {"planes": 3, "channels": 40, "rows": 64, "columns": 64}
-    assert triplane.provenance.declared["decoder"] == "10 layers, 64 wide"
-    assert "axes" in triplane.provenance.guessed and "axes" not in triplane.provenance.declared
-    assert triplane.up_axis() == "z" and not triplane.provenance.warnings
-
-
-def checkpoint(folder: Path) -> Path:
-    """A model.ckpt as published: the decoder among the weights of a generator, under a wrapper."""
-    whole = torch.load(DATA / "asset.pt", weights_only=True)
-    state = {name: tensor for name, tensor in whole.items() if name.startswith("decoder.")}
-    state["tokenizer.embeddings"] = torch.zeros(3, 1024, 32, 32)
-    state["backbone.layers.0.weight"] = torch.zeros(64, 64)
-    torch.save({"state_dict": state, "epoch": 3}, folder / "model.ckpt")
-    return folder / "model.ckpt"
-
-
-@pytest.mark.parametrize("container", ["planes.pt", "planes.npz", "planes.npy", "planes.safetensors"])
-def test_triposr_from_planes_and_a_checkpoint(tmp_path: Path, container: str) -> None:
-    codes = torch.load(DATA / "asset.pt", weights_only=True)["scene_codes"].numpy()
-    path = tmp_path / container
-    if container.endswith(".npz"):
-        np.savez_compressed(path, scene_codes=codes, note="text is skipped")
-    elif container.endswith(".npy"):
-        np.save(path, codes)
-    elif container.endswith(".safetensors"):
-        safetensors.numpy.save_file({"scene_codes": codes}, path)
-    else:
-        saved({"scene_codes": codes}, path)
-    triplane = opened(path, checkpoint(tmp_path))[0]
-    expected = np.load(DATA / "field.npz")
-    found = Field(triplane, "cpu").query(expected["points"])
-    np.testing.assert_allclose(found["rgb"], expected["rgb"], atol=1e-5)
-    assert triplane.provenance.declared["decoder file"] == "model.ckpt"
-    assert not any("tokenizer" in name or "backbone" in name for name in triplane.tensors)
-
-
-def test_planes_alone_open_with_a_hint(tmp_path: Path) -> None:
-    planes = opened(saved({"scene_codes": np.zeros((1, 3, 40, 64, 64), np.float16)}, tmp_path / "planes.pt"))[0]
-    assert not planes.has_decoder and planes.preparation() is None
-    assert "--decoder" in planes.provenance.warnings[0]
-    assert planes.facts()["decoder"] == "none"
-
-
-def test_a_batch_of_scene_codes_is_several_assets(tmp_path: Path) -> None:
-    tensors = triposr_tensors()
-    codes = tensors["scene_codes"].reshape(-1, *tensors["scene_codes"].shape[-4:])[0]
-    both = opened(saved(tensors | {"scene_codes": np.stack([codes, codes + 1])}, tmp_path / "two.pt"))
-    assert [triplane.name for triplane in both] == ["two 1", "two 2"]
-    assert (both[1].tensors["scene_codes"] == codes + 1).all()
-
-
-def test_codes_without_a_batch_open_too(tmp_path: Path) -> None:
-    tensors = triposr_tensors()
-    codes = tensors["scene_codes"].reshape(-1, *tensors["scene_codes"].shape[-4:])[0]
-    assert len(opened(saved(tensors | {"scene_codes": codes}, tmp_path / "one.pt"))) == 1
-
-
-def test_number_and_width_of_layers_come_from_the_file(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    sizes = {0: (20, 12), 2: (20, 20), 4: (4, 20)}
-    tensors = {f"decoder.layers.{i}.weight": rng.normal(size=s).astype(np.float32) for i, s in sizes.items()}
-    tensors["scene_codes"] = rng.normal(size=(3, 4, 8, 8)).astype(np.float32)
-    triplane = opened(saved(tensors, tmp_path / "small.pt"))[0]
-    assert triplane.facts()["decoder"] == "3 layers, 20 wide"
-    assert [layer.activation for layer in triplane.description.heads[0].layers] == ["silu", "silu", "none"]
-    assert all(layer.bias is None for layer in triplane.description.heads[0].layers)
-
-
-def test_a_decoder_that_does_not_fit_is_said(tmp_path: Path) -> None:
-    planes = saved({"scene_codes": np.zeros((1, 3, 8, 16, 16), np.float16)}, tmp_path / "planes.pt")
-    assert "model.ckpt: does not fit the planes of planes.pt" in refused(planes, checkpoint(tmp_path))
-    other = saved({"net.0.weight": np.zeros((4, 4), np.float32)}, tmp_path / "other.pt")
-    assert "other.pt: holds no decoder for the planes of planes.pt" in refused(planes, other)
-    assert "missing.pt" in refused(planes, tmp_path / "missing.pt")
-
-
-def test_a_decoder_alone_says_what_to_do(tmp_path: Path) -> None:
-    sentence = refused(checkpoint(tmp_path))
-    assert "holds a TripoSR decoder but no planes; open the planes with --decoder model.ckpt" in sentence
-
-
-def test_families_do_not_claim_each_other(shared: Path) -> None:
-    from assets.tensor_file import open_tensors
-
-    for folder in ("eg3d", "openlrm", "crm", "direct3d", "blockfusion", "mtn", "nfd", "hexplane"):
-        shapes = open_tensors(shared / "oracles" / folder / "asset.pt").shapes
-        found = recognise(shapes)
-        assert found is None or found.name != "TripoSR", folder
-    assert {family.name for family in families()} >= {"TripoSR"}
 
 
 # Files that are not trusted

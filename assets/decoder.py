@@ -1,0 +1,343 @@
+"""Evaluates a triplane: `Field` turns points of the asset's frame into density, colour, distance, as its family does.
+
+Design. A description is compiled once into float32 tensors on a device; `raw` runs it on a batch with torch and is
+what exact marching and baking call. `query` is the same for numpy arrays of any length: cut into chunks that stay in
+the cache. Nothing is masked outside the box: the family's own padding decides what is there.
+
+Threads. On the CPU a chunk runs on half of the cores (`THREADS`): the other half keeps the window alive, and on two
+busy cores two torch threads are several times slower than one, because each small matrix product ends in a barrier
+that waits for the slower core.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .description import Blob, Encoding, FieldDescription, Group, Head, Input, Layer, Output, Space
+from .description_check import check_tensors
+from .errors import BadInput
+from .progress import Job, Progress, run
+from .spherical_harmonics import basis
+
+if TYPE_CHECKING:
+    import torch
+
+    from .triplane import Triplane
+
+THREADS = max(1, (os.cpu_count() or 1) // 2)
+"""torch threads of one evaluation on the CPU."""
+
+CHUNK = 8192
+"""Points that are evaluated at once on the CPU: 12 ms of a TripoSR decoder on one core, activations in its cache."""
+
+CUDA_CHUNK = 1 << 20
+"""The same on a GPU, where launching is what costs."""
+
+
+@contextmanager
+def bounded_threads() -> Iterator[None]:
+    """Runs its block with `THREADS` torch threads and without gradients."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(THREADS, before))
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def best_device() -> str:
+    """ "cuda" where torch has one, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class Field:
+    """A triplane that can be asked. Raises BadInput where the decoder is missing or does not fit the planes.
+
+    device: a torch device name; None takes CUDA where there is. description: that of the triplane.
+    """
+
+    def __init__(self, triplane: Triplane, device: str | None = None) -> None:
+        import torch
+
+        if not triplane.has_decoder:
+            raise BadInput(f"{triplane.name}: has planes but no decoder; open it with --decoder WEIGHTS.")
+        self.description: FieldDescription = triplane.description
+        self.device = torch.device(device or best_device())
+        check_tensors(self.description, {name: array.shape for name, array in triplane.tensors.items()})
+        named = {*self.description.plane_tensors(), *self.description.decoder_tensors()}
+        self._tensors = {name: self._upload(triplane.tensors[name]) for name in named}
+
+    def _upload(self, array: np.ndarray) -> torch.Tensor:
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
+
+    @property
+    def chunk(self) -> int:
+        """How many points to ask for at once."""
+        return CUDA_CHUNK if self.device.type == "cuda" else CHUNK
+
+    def raw(
+        self, points: torch.Tensor, viewdirs: torch.Tensor | None = None, time: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Each output before its activation: {name: (N,c) f32} on the field's device.
+
+        points: (N,3) in the asset's frame; viewdirs: (N,3) unit, from the eye to the point; time: (N,). Raises
+        BadInput where the field needs one of them and it is not given.
+        """
+        sources = self._sources(points.to(self.device, non_blocking=True).float(), viewdirs, time)
+        last: dict[str, torch.Tensor] = {}
+        outputs: dict[str, torch.Tensor] = {}
+        for head in self.description.heads:
+            last[head.name] = self._run_head(head, sources, last)
+            for output in head.outputs:
+                outputs[output.name] = last[head.name][:, slice(*output.channels)]
+        return outputs
+
+    def values(
+        self, points: torch.Tensor, viewdirs: torch.Tensor | None = None, time: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """What `query` returns, as (N,c) tensors on the field's device."""
+        found: dict[str, torch.Tensor] = {}
+        for name, raw in self.raw(points, viewdirs, time).items():
+            output = self.description.output(name)
+            if name in ("density", "rgb"):
+                found[f"{name}_raw"] = raw
+            found[name] = activate_output(output, raw, points.to(self.device))
+        return found
+
+    def query(
+        self, points: np.ndarray, viewdirs: np.ndarray | None = None, time: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """The field at `points` (N,3) of the asset's frame (world points: apply the inverse of its transform first).
+
+        Returns, of density_raw, density, rgb_raw, rgb, sdf, udf, occupancy_logit, deformation, features and label,
+        those that the family has: (N,) f32, or (N,c) where there are several channels; label (N,) i64. viewdirs: (N,3)
+        from the eye to the point, any length, in the same frame; time: (N,) or one number. Raises BadInput.
+        """
+        return run(self.query_job(points, viewdirs, time))
+
+    def query_job(
+        self, points: np.ndarray, viewdirs: np.ndarray | None = None, time: np.ndarray | None = None
+    ) -> Job[dict[str, np.ndarray]]:
+        """`query` as a job, for many points."""
+        points, viewdirs, time = self._check_query(points, viewdirs, time)
+        import torch
+
+        parts: list[dict[str, np.ndarray]] = []
+        for start in range(0, max(len(points), 1), self.chunk):
+            rows = slice(start, start + self.chunk)
+            batch = [None if a is None else torch.from_numpy(a[rows]) for a in (points, viewdirs, time)]
+            with bounded_threads():
+                parts.append({name: value.cpu().numpy() for name, value in self.values(*batch).items()})
+            yield Progress(min(start + self.chunk, len(points)), len(points), "Evaluating the field")
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return {name: value[:, 0] if value.shape[1] == 1 else value for name, value in joined.items()}
+
+    def _check_query(
+        self, points: np.ndarray, viewdirs: np.ndarray | None, time: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        points = _float_rows(points, "points")
+        if viewdirs is not None:
+            viewdirs = _float_rows(viewdirs, "viewdirs")
+            if len(viewdirs) != len(points):
+                raise BadInput(f"There are {len(points)} points but {len(viewdirs)} viewdirs.")
+            viewdirs = viewdirs / np.maximum(np.linalg.norm(viewdirs, axis=1, keepdims=True), 1e-12)
+        if time is not None:
+            time = np.asarray(time, np.float32)
+            if time.ndim > 1 or (time.ndim == 1 and len(time) != len(points)):
+                raise BadInput(f"Time is one number or one per point, not an array of shape {list(time.shape)}.")
+            time = np.broadcast_to(time, len(points)).copy()
+        return points, viewdirs, time
+
+    def _sources(self, points: torch.Tensor, viewdirs: torch.Tensor | None, time: torch.Tensor | None) -> dict:
+        if self.description.needs_viewdirs and viewdirs is None:
+            raise BadInput("The colour of this field depends on the viewing direction: give viewdirs.")
+        if self.description.needs_time and time is None:
+            raise BadInput("This field changes over time: give a time.")
+        space = self.description.space
+        sources: dict[str, Any] = {"position": map_to_box(points, space)}
+        if viewdirs is not None:
+            sources["viewdir"] = viewdirs.to(self.device).float()
+        if time is not None:
+            first, last = space.time
+            sources["time"] = (time.to(self.device).float().reshape(-1, 1) - first) * (2 / (last - first)) - 1
+        return sources
+
+    def _run_head(self, head: Head, sources: dict, last: dict[str, torch.Tensor]) -> torch.Tensor:
+        import torch
+
+        pieces = [self._read(entry, sources, last) for entry in head.inputs]
+        entered = pieces[0] if len(pieces) == 1 else torch.cat(pieces, 1)
+        x = entered
+        for layer in head.layers:
+            if layer.skip:
+                x = torch.cat([entered, x] if layer.skip == "before" else [x, entered], 1)
+            x = self._run_layer(layer, x)
+        return x
+
+    def _run_layer(self, layer: Layer, x: torch.Tensor) -> torch.Tensor:
+        import torch.nn.functional as functional
+
+        weight = self._tensors[layer.weight]
+        bias = None if layer.bias is None else self._tensors[layer.bias]
+        if layer.weight_scale != 1.0:
+            weight = weight * layer.weight_scale
+        if bias is not None and layer.bias_scale != 1.0:
+            bias = bias * layer.bias_scale
+        return activate(layer.activation, functional.linear(x, weight, bias), layer.parameter, inplace=True)
+
+    def _read(self, entry: Input, sources: dict, last: dict[str, torch.Tensor]) -> torch.Tensor:
+        if entry.source == "group":
+            if ("group", entry.name) not in sources:
+                group = next(group for group in self.description.groups if group.name == entry.name)
+                sources["group", entry.name] = self._sample_group(group, sources)
+            value = sources["group", entry.name]
+        else:
+            value = last[entry.name] if entry.source == "head" else sources[entry.source]
+        if entry.channels is not None:
+            value = value[:, slice(*entry.channels)]
+        return value if entry.encoding is None else self._encode(entry.encoding, value)
+
+    def _encode(self, encoding: Encoding, value: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        if encoding.kind == "spherical_harmonics":
+            return torch.from_numpy(basis(value.cpu().numpy(), encoding.count - 1)).to(value.device)
+        if encoding.kind == "fourier":
+            phase = 2 * math.pi * (value @ self._tensors[encoding.matrix])
+            return torch.cat([torch.sin(phase), torch.cos(phase)], 1)
+        factors = encoding.scale * 2.0 ** torch.arange(encoding.count, device=value.device)
+        if encoding.coordinate_major:
+            phase = (value[:, :, None] * factors).flatten(1)
+            waves = [torch.sin(phase), torch.cos(phase)]
+        else:
+            waves = [wave(value * factor) for factor in factors for wave in (torch.sin, torch.cos)]
+        return torch.cat([value, *waves] if encoding.identity else waves, 1)
+
+    def _sample_group(self, group: Group, sources: dict) -> torch.Tensor:
+        position = sources["position"]
+        if self.description.space.outside == "clamp":
+            position = position.clamp(-1, 1)
+        sampled = [self._sample_plane(group, plane, position, sources.get("time")) for plane in group.planes]
+        features = combine(group.combine, sampled)
+        if self.description.space.outside == "zero":
+            features = features * (position.abs() <= 1).all(1, keepdim=True)
+        return features
+
+    def _sample_plane(
+        self, group: Group, plane: Any, position: torch.Tensor, time: torch.Tensor | None
+    ) -> torch.Tensor:
+        import torch
+        import torch.nn.functional as functional
+
+        image = self._tensors[plane.tensor][plane.index]
+        if plane.channels is not None:
+            image = image[slice(*plane.channels)]
+        along = [_coordinate(axis, position, time) for axis in plane.axes]
+        if len(along) == 1:
+            along.append(torch.zeros_like(along[0]))
+        grid = torch.stack(along, -1)[None, None]
+        found = functional.grid_sample(
+            image[None],
+            grid,
+            mode=group.interpolation,
+            padding_mode=group.padding,
+            align_corners=group.align_corners,
+        )
+        features = found[0, :, 0].T
+        return features if plane.weight == 1.0 else features * plane.weight
+
+
+def map_to_box(points: torch.Tensor, space: Space) -> torch.Tensor:
+    """Points (N,3) of the asset's frame → −1 … 1 of the planes. Contraction: Barron et al. 2022, Mip-NeRF 360, (10)."""
+    import torch
+
+    low, high = (torch.tensor(side, dtype=torch.float32, device=points.device) for side in (space.low, space.high))
+    mapped = (points - low) / (high - low) * 2 - 1
+    if space.contraction is None:
+        return mapped
+    order = 2 if space.contraction == "mip360_l2" else math.inf
+    norm = torch.linalg.vector_norm(mapped, ord=order, dim=1, keepdim=True).clamp_min(1e-12)
+    return torch.where(norm <= 1, mapped, (2 - 1 / norm) * (mapped / norm)) / 2
+
+
+def combine(how: str, sampled: list[torch.Tensor]) -> torch.Tensor:
+    """Features (N,C) of several planes as one vector, in one of the ways of `description.Group`."""
+    import torch
+
+    if how == "concat":
+        return torch.cat(sampled, 1)
+    stacked = torch.stack(sampled, -1)
+    if how == "concat_channel_major":
+        return stacked.flatten(1)
+    return {"sum": stacked.sum, "mean": stacked.mean, "product": stacked.prod}[how](-1)
+
+
+def activate(name: str, x: torch.Tensor, parameter: float | None = None, inplace: bool = False) -> torch.Tensor:
+    """The activation called `name`; `inplace` may overwrite x."""
+    import torch
+    import torch.nn.functional as functional
+
+    if name == "none":
+        return x
+    if name in ("relu", "silu"):
+        return getattr(functional, name)(x, inplace=inplace)
+    if name == "softplus":
+        return functional.softplus(x, beta=1.0 if parameter is None else parameter)
+    if name == "leaky_relu":
+        return functional.leaky_relu(x, 0.01 if parameter is None else parameter, inplace=inplace)
+    if name == "sin":
+        return torch.sin(x if parameter is None else parameter * x)
+    if name == "wide_sigmoid":
+        return torch.sigmoid(x) * 1.002 - 0.001
+    if name in ("clip01", "clip11"):
+        return x.clamp(0.0 if name == "clip01" else -1.0, 1.0)
+    return getattr(torch, name)(x)
+
+
+def activate_output(output: Output, raw: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """The value of an output from its raw channels (N,c) at `points` (N,3)."""
+    if output.name == "label":
+        return raw.argmax(1, keepdim=True)
+    value = activate(output.activation, shift_raw(output, raw, points))
+    return value if (output.scale, output.shift) == (1.0, 0.0) else value * output.scale + output.shift
+
+
+def shift_raw(output: Output, raw: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """raw + bias + blob: what the activation takes."""
+    value = raw + output.bias if output.bias else raw
+    return value if output.blob is None else value + blob_at(output.blob, points)
+
+
+def blob_at(blob: Blob, points: torch.Tensor) -> torch.Tensor:
+    """The radial term (N,1) at `points` (N,3)."""
+    import torch
+
+    distance = torch.linalg.vector_norm(points, dim=1, keepdim=True)
+    if blob.kind == "cone":
+        return blob.gain * (1 - distance / blob.radius)
+    return blob.gain * torch.exp(-(distance**2) / (2 * blob.radius**2))
+
+
+def _coordinate(axis: str, position: torch.Tensor, time: torch.Tensor | None) -> torch.Tensor:
+    value = time[:, 0] if axis[-1] == "t" else position[:, "xyz".index(axis[-1])]
+    return -value if axis.startswith("-") else value
+
+
+def _float_rows(array: np.ndarray, name: str) -> np.ndarray:
+    array = np.asarray(array)
+    if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":
+        raise BadInput(f"{name} must be numbers of shape (N, 3), not {array.dtype} {list(array.shape)}.")
+    return np.ascontiguousarray(array, np.float32)

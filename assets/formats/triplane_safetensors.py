@@ -1,0 +1,135 @@
+"""The native triplane file: a .safetensors whose header describes the field (docs/triplane-format.md).
+
+Planes and weights are its tensors; the metadata key `triptych.triplane` holds JSON with a version, the description,
+and the asset's name, transform and provenance. A .safetensors without that key is searched for a published family.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..asset import Asset, Provenance
+from ..description import FieldDescription
+from ..errors import BadFile, BadInput
+from ..progress import Job, Progress
+from ..safetensors_file import is_safetensors, open_safetensors, write_safetensors
+from ..strict_json import from_json, to_json
+from ..tensor_file import Tensors, open_tensors
+from ..triplane import Triplane
+from ..triplane_source import check_triplane, missing_decoder_warning, repair, triplanes_in
+from . import Format, ReadOptions
+
+KEY = "triptych.triplane"
+VERSION = 1
+IDENTITY = tuple(tuple(float(row == column) for column in range(4)) for row in range(4))
+Row = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A declared or guessed term of the provenance."""
+
+    term: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the metadata say. transform: local → world, rows of a 4×4 matrix."""
+
+    version: int
+    description: FieldDescription
+    name: str = ""
+    transform: tuple[Row, Row, Row, Row] = IDENTITY
+    declared: tuple[Note, ...] = ()
+    guessed: tuple[Note, ...] = ()
+
+
+def sniff(path: Path, head: bytes) -> int:
+    """See `Format.sniff`."""
+    return 95 if is_safetensors(head) else 30 if path.suffix.lower() == ".safetensors" and _is_binary(head) else 0
+
+
+def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
+    """Reads the triplane, or those of a known family; see `Format.load`."""
+    yield Progress(0, 2, "Reading the header")
+    tensors, metadata = open_safetensors(path)
+    header = _read_header(path, metadata[KEY]) if KEY in metadata else None
+    yield Progress(1, 2, "Reading the tensors")
+    if header is None:
+        return triplanes_in(tensors, path, options.decoder)
+    if options.decoder is not None and header.description.heads:
+        tensors = tensors.with_decoder(open_tensors(options.decoder))
+    if options.decoder is None or header.description.heads:
+        return [_make_triplane(path, header, tensors)]
+    return [_place(triplane, header) for triplane in triplanes_in(tensors, path, options.decoder)]
+
+
+def save(asset: Triplane, path: Path) -> Job[None]:
+    """Writes the triplane; see `Format.save`. Every array keeps its type."""
+    named = (*asset.description.plane_tensors(), *asset.description.decoder_tensors())
+    tensors = {name: asset.tensors[name] for name in named if name in asset.tensors}
+    header = Header(
+        version=VERSION,
+        description=asset.description,
+        name=asset.name,
+        transform=tuple(tuple(float(value) for value in row) for row in asset.transform),
+        declared=tuple(Note(term, value) for term, value in asset.provenance.declared.items()),
+        guessed=tuple(Note(term, value) for term, value in asset.provenance.guessed.items()),
+    )
+    yield from write_safetensors(path, tensors, {KEY: json.dumps(to_json(header), ensure_ascii=False)})
+
+
+def _read_header(path: Path, text: str) -> Header:
+    try:
+        content: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadFile(path, f"has metadata {KEY} that are not JSON") from error
+    version = content.get("version") if isinstance(content, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise BadFile(path, f"was written by a later version of Triptych (format {version}, known is {VERSION})")
+    try:
+        header = from_json(Header, content)
+    except BadInput as error:
+        raise BadFile(path, f"{KEY}: {str(error).rstrip('.')}") from error
+    if version != VERSION:
+        raise BadFile(path, f"{KEY}: version: is {version}, known is {VERSION}")
+    if abs(np.linalg.det(np.array(header.transform)[:3, :3])) < 1e-30 or header.transform[3] != IDENTITY[3]:
+        raise BadFile(path, f"{KEY}: transform: is not an affine placement that can be undone")
+    return header
+
+
+def _make_triplane(path: Path, header: Header, tensors: Tensors) -> Triplane:
+    description = header.description
+    named = (*description.plane_tensors(), *description.decoder_tensors())
+    kept, warnings = repair({name: tensors[name] for name in named if name in tensors})
+    provenance = Provenance(
+        path,
+        family=description.family,
+        declared={note.term: note.value for note in header.declared},
+        guessed={note.term: note.value for note in header.guessed},
+        warnings=warnings,
+    )
+    triplane = Triplane(path.stem, kept, description, provenance)
+    if not triplane.has_decoder:
+        warnings.append(missing_decoder_warning(path))
+    check_triplane(triplane, path)
+    return _place(triplane, header)
+
+
+def _place(triplane: Triplane, header: Header) -> Triplane:
+    triplane.name = header.name or triplane.name
+    triplane.transform = np.array(header.transform, np.float64)
+    return triplane
+
+
+def _is_binary(head: bytes) -> bool:
+    return b"\0" in head[:64]
+
+
+FORMAT = Format("Triptych triplane", (".safetensors",), ("triplane",), sniff, load, save=save, writes=("triplane",))

@@ -1,0 +1,33 @@
+"""Triplanes of published families in torch checkpoints: .pt, .pth, .ckpt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..asset import Asset
+from ..progress import Job, Progress
+from ..tensor_file import ZIP_MAGIC, is_npz
+from ..torch_file import LEGACY_MAGIC, is_torch, open_torch
+from ..triplane_source import triplanes_in
+from . import Format, ReadOptions
+
+EXTENSIONS = (".pt", ".pth", ".ckpt")
+
+
+def sniff(path: Path, head: bytes) -> int:
+    """See `Format.sniff`. A pickle under one of our suffixes is claimed, so that it is refused with its reason."""
+    if is_torch(head):
+        return 90
+    pickled = head.startswith((ZIP_MAGIC, LEGACY_MAGIC[:1])) and not is_npz(head)
+    return 30 if pickled and path.suffix.lower() in EXTENSIONS else 0
+
+
+def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
+    """Reads the triplanes; see `Format.load`."""
+    yield Progress(0, 2, "Reading the checkpoint")
+    tensors = open_torch(path)
+    yield Progress(1, 2, "Reading planes and decoder")
+    return triplanes_in(tensors, path, options.decoder)
+
+
+FORMAT = Format("torch checkpoint", EXTENSIONS, ("triplane",), sniff, load)

@@ -1,0 +1,121 @@
+"""Torch checkpoints as named arrays, without ever running what a pickle asks for.
+
+A checkpoint is a zip archive of a small pickle and the raw bytes of the tensors (or, before torch 1.6, one pickle).
+`torch.load(weights_only=True)` accepts tensors, containers and numbers alone; everything else is refused. The archive
+is memory-mapped, so that the planes and the decoder come out of a large generator's checkpoint without reading it.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import BadFile
+from .tensor_file import ZIP_MAGIC, Tensors
+
+MAX_PICKLE = 8 << 20
+"""Bytes of the pickle in a checkpoint: far above any real one, and few enough to be walked in seconds."""
+
+LEGACY_MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
+"""How a checkpoint from before torch 1.6 begins."""
+
+MAX_DEPTH = 8
+"""How deep dictionaries are looked into."""
+
+
+def is_torch(head: bytes) -> bool:
+    """Whether a file that begins with `head` is a torch checkpoint."""
+    return head.startswith(LEGACY_MAGIC) or (head.startswith(ZIP_MAGIC) and b"data.pkl" in head[:256])
+
+
+def open_torch(path: Path) -> Tensors:
+    """The tensors in a checkpoint by their dotted names ("state_dict.decoder.weight"). Raises BadFile."""
+    import torch
+
+    zipped = _check_container(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except (pickle.UnpicklingError, AttributeError, ModuleNotFoundError) as error:
+        raise BadFile(path, _why_refused(str(error))) from error
+    except (RuntimeError, ValueError, TypeError, KeyError, IndexError, EOFError, OSError, OverflowError) as error:
+        raise BadFile(path, "is not a torch file of tensors, or is damaged or cut off") from error
+    except RecursionError as error:
+        raise BadFile(path, "is nested too deeply") from error
+    found = {name: tensor for name, tensor in _tensors(content, "", MAX_DEPTH) if _is_plain(path, name, tensor)}
+    return Tensors({name: tuple(tensor.shape) for name, tensor in found.items()}, lambda name: _copy(found[name]))
+
+
+def _check_container(path: Path) -> bool:
+    """Whether the file is a zip archive; raises BadFile for one that claims more than it holds."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(LEGACY_MAGIC))
+        size = path.stat().st_size
+        if not head.startswith(ZIP_MAGIC):
+            if not head.startswith(LEGACY_MAGIC):
+                raise BadFile(
+                    path, "is a pickle but no torch checkpoint; pickles can run programs and are never opened"
+                )
+            return False
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except zipfile.BadZipFile as error:
+        raise BadFile(path, "is damaged or cut off (its archive has no end)") from error
+    except OSError as error:
+        raise BadFile(path, f"cannot be read ({error.strerror or error})") from error
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in members):
+        raise BadFile(path, "is a compressed archive, which torch does not write")
+    if sum(entry.file_size for entry in members) > size:
+        raise BadFile(path, "declares more bytes than it holds")
+    pickles = [entry.file_size for entry in members if entry.filename.endswith("data.pkl")]
+    if not pickles:
+        raise BadFile(path, "is a zip archive but no torch checkpoint")
+    if max(pickles) > MAX_PICKLE:
+        raise BadFile(path, f"has a pickle of {max(pickles) >> 20} MiB, which no checkpoint of tensors needs")
+    return True
+
+
+def _tensors(content: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
+    import torch
+
+    if isinstance(content, torch.Tensor):
+        yield name, content
+    elif depth and isinstance(content, dict):
+        for key, value in content.items():
+            yield from _tensors(value, f"{name}.{key}" if name else str(key), depth - 1)
+    elif depth and isinstance(content, (list, tuple)):
+        for index, value in enumerate(content):
+            yield from _tensors(value, f"{name}.{index}" if name else str(index), depth - 1)
+
+
+def _is_plain(path: Path, name: str, tensor: Any) -> bool:
+    """Whether a tensor is an ordinary array of numbers; raises BadFile where a view claims more than its storage."""
+    import torch
+
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.device.type != "cpu":
+        return False
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise BadFile(path, f"gives {name or 'its tensor'} the shape {list(tensor.shape)} but fewer values")
+    return True
+
+
+def _copy(tensor: Any) -> np.ndarray:
+    import torch
+
+    tensor = tensor.detach()
+    if tensor.dtype not in (torch.float16, torch.float32, torch.float64, torch.int64, torch.int32, torch.uint8):
+        tensor = tensor.float()
+    return np.array(tensor.contiguous().numpy())
+
+
+def _why_refused(message: str) -> str:
+    """The end of the sentence "FILE …" from what torch says about a pickle that it will not load."""
+    asked = re.search(r"(?:GLOBAL|global|class)\s+`?([\w.]+)", message)
+    needs = f" (it asks for {asked[1]})" if asked else ""
+    return f"holds Python objects that could run programs{needs} and is not opened; save its tensors alone"

@@ -1,0 +1,91 @@
+"""Triplanes: feature planes, a description of how they are read, and the decoder's weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .asset import Asset, Provenance
+from .description import FieldDescription
+from .display import Display, setting
+from .field_grid import BrickGrid
+from .progress import Job
+
+
+@dataclass
+class TriplaneDisplay(Display):
+    """How triplanes are shown."""
+
+    mode: str = setting("colour", "Mode", "What is drawn", choices=("colour", "density", "depth", "normal"))
+    density: float = setting(1.0, "Density", "Factor on the density of the field", low=0.0, high=20.0, step=0.05)
+
+
+class Triplane(Asset):
+    """A field stored as planes.
+
+    tensors: every array of planes and decoder by the name that the description uses, as stored (f16 or f32); the
+    weights are absent while no decoder is known. grid: the bricks that the GPU draws, None until the first bake.
+    """
+
+    kind = "triplane"
+    display_type = TriplaneDisplay
+
+    def __init__(
+        self,
+        name: str,
+        tensors: dict[str, np.ndarray],
+        description: FieldDescription,
+        provenance: Provenance | None = None,
+    ) -> None:
+        super().__init__(name, provenance)
+        self.tensors = tensors
+        self.description = description
+        self.grid: BrickGrid | None = None
+
+    @property
+    def has_decoder(self) -> bool:
+        """Whether every tensor that the heads name is there, and there is at least one head."""
+        named = self.description.decoder_tensors()
+        return bool(named) and all(name in self.tensors for name in named)
+
+    def local_bounds(self) -> np.ndarray | None:
+        return np.array([self.description.space.low, self.description.space.high], np.float64)
+
+    def up_axis(self) -> str | None:
+        return self.description.space.up
+
+    def backdrop(self) -> tuple[float, float, float] | None:
+        return tuple(self.description.march.background)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self.tensors.values()) + (self.grid.nbytes if self.grid else 0)
+
+    def counts(self) -> dict[str, int]:
+        planes = [plane for group in self.description.groups for plane in group.planes]
+        shapes = [self.tensors[plane.tensor].shape for plane in planes]
+        return {"planes": len(planes), "channels": int(shapes[0][-3]), "rows": shapes[0][-2], "columns": shapes[0][-1]}
+
+    def facts(self) -> dict[str, str]:
+        description = self.description
+        layers = [self.tensors[layer.weight] for head in description.heads for layer in head.layers if self.has_decoder]
+        outputs = [output.name for head in description.heads for output in head.outputs]
+        facts = {"combination": ", ".join(group.combine for group in description.groups)}
+        facts["decoder"] = f"{len(layers)} layers, {max(len(w) for w in layers)} wide" if layers else "none"
+        if outputs:
+            facts["outputs"] = ", ".join(outputs)
+        if self.grid is not None:
+            facts["baked"] = " × ".join(str(int(count)) for count in self.grid.resolution)
+        return facts
+
+    def preparation(self) -> Job[None] | None:
+        from .bake import bake
+
+        drawable = self.has_decoder and self.description.output("density") is not None
+        return bake(self) if drawable and self.grid is None else None
+
+    def accept(self, prepared: BrickGrid) -> None:
+        """Takes a finer grid."""
+        self.grid = prepared
+        self.changed.emit(self, "prepared")
