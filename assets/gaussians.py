@@ -9,7 +9,7 @@ import numpy as np
 from .asset import Asset, Provenance
 from .display import Display, setting
 from .progress import Job, Partial, Progress
-from .sorting import ascending
+from .splats.sorting import ascending
 
 LARGEST_LOG_SCALE = 20.0
 """Sizes are clamped to e^±20 when drawn: beyond that they are damage, and their squares leave f32."""

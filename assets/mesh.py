@@ -8,8 +8,8 @@ import numpy as np
 
 from .asset import Asset, Provenance
 from .display import Display, setting
+from .meshes.proxy import MIN_PROXY_FACES, PROXY_FACES, proxy_faces, watertight
 from .progress import Job, Partial, Progress
-from .proxy import MIN_PROXY_FACES, PROXY_FACES, proxy_faces, watertight
 
 _WATERTIGHT_FACES = 100_000
 """Above this many faces nobody waits for the answer whether a mesh is closed."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .asset import Asset, Provenance
-from .description import FieldDescription
 from .display import Display, setting
-from .field_grid import BrickGrid
+from .fields.brick_grid import BrickGrid
+from .fields.description import FieldDescription
 from .progress import Job
 
 
@@ -80,7 +80,7 @@ class Triplane(Asset):
         return facts
 
     def preparation(self) -> Job[None] | None:
-        from .bake import bake
+        from .fields.bake import bake
 
         drawable = self.has_decoder and self.description.output("density") is not None
         return bake(self) if drawable and self.grid is None else None

@@ -14,7 +14,7 @@ import time
 import numpy as np
 from OpenGL import GL
 
-from assets.field_grid import BRICK, BrickGrid
+from assets.fields.brick_grid import BRICK, BrickGrid
 
 from .gl.context import capabilities
 from .gl.texture import Texture

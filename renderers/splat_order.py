@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.gaussians import FAINTEST_OPACITY
-from assets.sorting import ascending
+from assets.splats.sorting import ascending
 
 from .camera import Camera
 from .splat_projection import MARGIN, NEAR

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets import quaternions
 from assets.gaussians import FAINTEST_OPACITY, Gaussians
+from assets.splats import quaternions
 
 from .camera import Camera
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from OpenGL import GL
 
-from assets import quaternions
 from assets.gaussians import Gaussians
+from assets.splats import quaternions
 
 from .gl.context import capabilities
 from .gl.program import Program

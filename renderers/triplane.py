@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from OpenGL import GL
 
-from assets.description import FieldDescription, March, Output
 from assets.errors import TriptychError
+from assets.fields.description import FieldDescription, March, Output
 from assets.triplane import Triplane
 
 from .brick_atlas import BrickAtlas
@@ -45,7 +45,7 @@ ACTIVATIONS = {
     "clip01": "clamp({x}, 0.0, 1.0)",
     "clip11": "clamp({x}, -1.0, 1.0)",
 }
-"""GLSL of the activations of `assets.description`, for numbers and vectors alike."""
+"""GLSL of the activations of `assets.fields.description`, for numbers and vectors alike."""
 
 SCALES = (1.0, 0.75, 0.5, 0.35, 0.25)
 """Sizes of the picture relative to the frame. Few, since each change makes new targets."""

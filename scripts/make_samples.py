@@ -24,7 +24,7 @@ from assets.gaussians import Gaussians, TrainerNotes  # noqa: E402
 from assets.mesh import Material, Mesh, MeshNode, MeshPart  # noqa: E402
 from assets.progress import run  # noqa: E402
 from assets.samples import NAMES  # noqa: E402
-from assets.spherical_harmonics import C0, basis  # noqa: E402
+from assets.splats.spherical_harmonics import C0, basis  # noqa: E402
 from assets.triplane import Triplane  # noqa: E402
 
 SPACING = 0.92

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..asset import Provenance
-from ..decoder import THREADS, best_device
-from ..description import FieldDescription
 from ..errors import BadInput
 from ..families.triposr import PLANES, bias_name, describe_field
-from ..field_targets import SampledSurface, Targets
+from ..fields.decoder import THREADS, best_device
+from ..fields.description import FieldDescription
+from ..fields.targets import SampledSurface, Targets
+from ..meshes.surface_samples import sample_surface
 from ..progress import Job, Progress, stage
-from ..surface_samples import sample_surface
 from ..triplane import Triplane
 from . import Conversion
 

@@ -1,5 +1,5 @@
 """Published triplane families: one module, one family, each declared in a `FAMILY` record that maps a file's keys to
-the declarative description of `assets.description`."""
+the declarative description of `assets.fields.description`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..description import FieldDescription
+from ..fields.description import FieldDescription
+from ..files.tensor_file import Tensors
 from ..registry import records
-from ..tensor_file import Tensors
 
 Shapes = Mapping[str, tuple[int, ...]]
 

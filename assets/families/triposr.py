@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ..description import (
+from ..fields.description import (
     FieldDescription,
     Group,
     Head,
@@ -21,7 +21,7 @@ from ..description import (
     Space,
     Surface,
 )
-from ..tensor_file import Tensors
+from ..files.tensor_file import Tensors
 from . import Family, Found, Shapes
 
 PLANES = "scene_codes"

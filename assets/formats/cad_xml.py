@@ -8,11 +8,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from ..archives import check_unpacked
 from ..asset import Asset
 from ..errors import BadFile
-from ..mesh_builder import MeshBuilder, plainly
-from ..mesh_exchange import add_scene
+from ..files.archives import check_unpacked
+from ..meshes.builder import MeshBuilder, plainly
+from ..meshes.exchange import add_scene
 from ..progress import Job, Progress
 from . import Format, ReadOptions
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..asset import Asset
-from ..companions import Companions
 from ..errors import BadFile
+from ..files.companions import Companions
 from ..mesh import Material, MeshNode
-from ..mesh_builder import MeshBuilder, RawPart, fan, join_corners, plainly
+from ..meshes.builder import MeshBuilder, RawPart, fan, join_corners, plainly
 from ..progress import Job, Progress
 from . import Format, ReadOptions
 

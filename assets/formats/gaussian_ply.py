@@ -16,7 +16,10 @@ import numpy as np
 
 from ..asset import Asset, Provenance
 from ..errors import BadFile
-from ..gaussian_columns import (
+from ..files.ply import PlyElement, PlyHeader, looks_compressed, looks_like_gaussians, read_header, sniff_header
+from ..gaussians import Gaussians, PlyLayout, TrainerNotes
+from ..progress import Job, Progress, stage
+from ..splats.columns import (
     BLOCK,
     BLOCKS_PER_STEP,
     DC,
@@ -29,10 +32,7 @@ from ..gaussian_columns import (
     attribute_columns,
     rest_columns,
 )
-from ..gaussian_transform import baked
-from ..gaussians import Gaussians, PlyLayout, TrainerNotes
-from ..ply import PlyElement, PlyHeader, looks_compressed, looks_like_gaussians, read_header, sniff_header
-from ..progress import Job, Progress, stage
+from ..splats.transform import baked
 from . import Format, ReadOptions
 
 _LARGEST_TEXT = 64 << 20

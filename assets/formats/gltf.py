@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..asset import Asset
-from ..companions import Companions
-from ..gltf.container import MAGIC, Container
-from ..gltf.export import write_glb
-from ..gltf.scene import SceneReader
+from ..files.companions import Companions
+from ..files.gltf.container import MAGIC, Container
+from ..files.gltf.export import write_glb
+from ..files.gltf.scene import SceneReader
 from ..mesh import Mesh
-from ..mesh_builder import MeshBuilder, plainly
+from ..meshes.builder import MeshBuilder, plainly
 from ..progress import Job, Progress
 from . import Format, ReadOptions
 

@@ -7,13 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ..asset import Asset
-from ..companions import Companions
 from ..errors import BadFile
-from ..images import encode_png
-from ..mesh import Material, Mesh
-from ..mesh_builder import MeshBuilder, RawPart, colors_u8, fan, join_corners, plainly
-from ..mesh_exchange import placed_geometry
-from ..ply import (
+from ..files.companions import Companions
+from ..files.images import encode_png
+from ..files.ply import (
     PlyHeader,
     PlyLists,
     looks_compressed,
@@ -22,8 +19,11 @@ from ..ply import (
     read_tables,
     sniff_header,
 )
+from ..mesh import Material, Mesh
+from ..meshes.builder import MeshBuilder, RawPart, colors_u8, fan, join_corners, plainly
+from ..meshes.exchange import placed_geometry
+from ..meshes.surface_samples import vertex_colors
 from ..progress import Job, Progress
-from ..surface_samples import vertex_colors
 from . import Format, ReadOptions
 
 _UV_NAMES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))

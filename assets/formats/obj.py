@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from ..asset import Asset
-from ..companions import Companions
+from ..files.companions import Companions
+from ..files.mtl import read_mtl, write_mtl
+from ..files.obj_lines import ObjContent, read_obj
 from ..mesh import Material, Mesh, MeshNode, MeshPart
-from ..mesh_builder import MeshBuilder, RawPart, fan, join_corners, plainly
-from ..mesh_exchange import world_part
-from ..mtl import read_mtl, write_mtl
-from ..obj_lines import ObjContent, read_obj
+from ..meshes.builder import MeshBuilder, RawPart, fan, join_corners, plainly
+from ..meshes.exchange import world_part
 from ..progress import Job, Progress
 from . import Format, ReadOptions
 

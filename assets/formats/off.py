@@ -9,7 +9,7 @@ import numpy as np
 
 from ..asset import Asset
 from ..errors import BadFile
-from ..mesh_builder import MeshBuilder, RawPart, colors_u8, fan, plainly
+from ..meshes.builder import MeshBuilder, RawPart, colors_u8, fan, plainly
 from ..progress import Job, Progress
 from . import Format, ReadOptions
 

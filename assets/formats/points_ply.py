@@ -8,8 +8,8 @@ import numpy as np
 
 from ..asset import Asset
 from ..errors import BadFile
-from ..mesh_builder import MeshBuilder, plainly
-from ..ply import looks_compressed, looks_like_gaussians, read_element, read_header, sniff_header
+from ..files.ply import looks_compressed, looks_like_gaussians, read_element, read_header, sniff_header
+from ..meshes.builder import MeshBuilder, plainly
 from ..points import Points
 from ..progress import Job, Progress
 from . import Format, ReadOptions

@@ -10,9 +10,9 @@ import numpy as np
 from ..asset import Asset
 from ..errors import BadFile
 from ..mesh import Mesh, MeshNode
-from ..mesh_builder import MeshBuilder, RawPart, plainly
-from ..mesh_exchange import placed_geometry
-from ..mesh_normals import face_normals, unit
+from ..meshes.builder import MeshBuilder, RawPart, plainly
+from ..meshes.exchange import placed_geometry
+from ..meshes.normals import face_normals, unit
 from ..progress import Job, Progress
 from . import Format, ReadOptions
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..archives import check_unpacked
 from ..asset import Asset
-from ..companions import Companions
 from ..errors import BadFile
+from ..files.archives import check_unpacked
+from ..files.companions import Companions
 from ..mesh import Material, MeshNode
-from ..mesh_builder import MeshBuilder, RawPart, join_corners, plainly
+from ..meshes.builder import MeshBuilder, RawPart, join_corners, plainly
 from ..progress import Job, Progress
 from . import Format, ReadOptions
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..asset import Asset
+from ..fields.source import triplanes_in
+from ..files.tensor_file import NPY_MAGIC, is_npz, open_tensors
 from ..progress import Job, Progress
-from ..tensor_file import NPY_MAGIC, is_npz, open_tensors
-from ..triplane_source import triplanes_in
 from . import Format, ReadOptions
 
 

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from ..asset import Asset, Provenance
-from ..description import FieldDescription
 from ..errors import BadFile, BadInput
+from ..fields.description import FieldDescription
+from ..fields.source import check_triplane, missing_decoder_warning, repair, triplanes_in
+from ..files.safetensors_file import is_safetensors, open_safetensors, write_safetensors
+from ..files.strict_json import from_json, to_json
+from ..files.tensor_file import Tensors, open_tensors
 from ..progress import Job, Progress
-from ..safetensors_file import is_safetensors, open_safetensors, write_safetensors
-from ..strict_json import from_json, to_json
-from ..tensor_file import Tensors, open_tensors
 from ..triplane import Triplane
-from ..triplane_source import check_triplane, missing_decoder_warning, repair, triplanes_in
 from . import Format, ReadOptions
 
 KEY = "triptych.triplane"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..asset import Asset
+from ..fields.source import triplanes_in
+from ..files.tensor_file import ZIP_MAGIC, is_npz
+from ..files.torch_file import LEGACY_MAGIC, is_torch, open_torch
 from ..progress import Job, Progress
-from ..tensor_file import ZIP_MAGIC, is_npz
-from ..torch_file import LEGACY_MAGIC, is_torch, open_torch
-from ..triplane_source import triplanes_in
 from . import Format, ReadOptions
 
 EXTENSIONS = (".pt", ".pth", ".ckpt")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assets import spherical_harmonics
-from assets.decoder import best_device, bounded_threads
+from assets.fields.decoder import best_device, bounded_threads
 from assets.gaussians import FAINTEST_OPACITY, Gaussians
 from assets.progress import Job, Progress
-from assets.sorting import ascending
+from assets.splats import spherical_harmonics
+from assets.splats.sorting import ascending
 
 from ..camera import Camera
 from ..framing import depth_extent

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assets.decoder import Field, activate_output, bounded_threads
 from assets.errors import BadInput
+from assets.fields.decoder import Field, activate_output, bounded_threads
 from assets.progress import Job, Progress
 from assets.triplane import Triplane
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from assets.description import (
+from assets.fields.description import (
     Blob,
     Encoding,
     FieldDescription,

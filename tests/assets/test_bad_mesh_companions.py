@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from assets.errors import BadFile
+from assets.files.images import BadPicture, decode_image
 from assets.formats import open_path
-from assets.images import BadPicture, decode_image
 from assets.progress import run
 from tests.assets.bad_mesh_files import TRIANGLE, opened_mesh, refusal, write_triangle_gltf
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.bake import LOST_OPACITY, SLOT_BYTES, bake, brick_maxima
-from assets.decoder import Field
-from assets.description import Blob
 from assets.errors import BadInput
-from assets.field_grid import BRICK, BrickGrid
+from assets.fields.bake import LOST_OPACITY, SLOT_BYTES, bake, brick_maxima
+from assets.fields.brick_grid import BRICK, BrickGrid
+from assets.fields.decoder import Field
+from assets.fields.description import Blob
 from assets.formats import open_path
 from assets.progress import Partial, run
 from assets.triplane import Triplane
@@ -117,7 +117,7 @@ def test_a_level_that_needs_too_much_memory_is_not_baked() -> None:
 
 
 def test_the_default_limit_leaves_room_for_a_full_grid() -> None:
-    from assets.bake import LEVELS, MEMORY_LIMIT
+    from assets.fields.bake import LEVELS, MEMORY_LIMIT
 
     assert (LEVELS[-1] // BRICK) ** 3 * SLOT_BYTES < MEMORY_LIMIT
 

@@ -9,9 +9,9 @@ import pytest
 import safetensors.numpy
 import torch
 
-from assets.decoder import Field
 from assets.families import families, recognise
-from assets.tensor_file import open_tensors
+from assets.fields.decoder import Field
+from assets.files.tensor_file import open_tensors
 from tests.small_assets import triposr_tensors
 
 from .triplane_files import DATA, opened, refused, saved

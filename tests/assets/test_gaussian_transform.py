@@ -9,12 +9,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 from scipy.special import sph_harm_y
 
-from assets import quaternions, spherical_harmonics
 from assets.errors import BadInput
 from assets.formats import open_path, save_path
-from assets.gaussian_transform import baked
 from assets.gaussians import Gaussians
 from assets.progress import run
+from assets.splats import quaternions, spherical_harmonics
+from assets.splats.transform import baked
 from tests.assets.splat_files import random_splats
 
 RANDOM = np.random.default_rng(5)

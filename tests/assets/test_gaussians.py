@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from assets.errors import BadInput
 from assets.progress import run
-from assets.sorting import ascending
+from assets.splats.sorting import ascending
 from tests.assets.splat_files import random_splats
 
 

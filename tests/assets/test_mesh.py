@@ -11,12 +11,12 @@ import trimesh
 
 from assets.formats import open_path
 from assets.mesh import Material, Mesh, MeshNode, MeshPart
-from assets.mesh_builder import fan, join_corners
-from assets.mesh_exchange import to_trimesh
-from assets.mesh_normals import face_normals, vertex_normals
+from assets.meshes.builder import fan, join_corners
+from assets.meshes.exchange import to_trimesh
+from assets.meshes.normals import face_normals, vertex_normals
+from assets.meshes.proxy import decimated, proxy_faces, watertight
+from assets.meshes.surface_samples import sample_surface, sample_texture
 from assets.progress import run
-from assets.proxy import decimated, proxy_faces, watertight
-from assets.surface_samples import sample_surface, sample_texture
 
 
 def _sphere(rings: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from PIL import Image
 from assets.errors import BadFile
 from assets.formats import open_path
 from assets.mesh import Mesh
-from assets.mesh_exchange import to_trimesh
+from assets.meshes.exchange import to_trimesh
 from assets.progress import run
 from tests.assets.mesh_files import same_surface, write_3dxml, write_xaml
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-from assets.color_space import linear_from_srgb
 from assets.formats import open_path
 from assets.mesh import Mesh
-from assets.mesh_exchange import to_trimesh
+from assets.meshes.color_space import linear_from_srgb
+from assets.meshes.exchange import to_trimesh
 from assets.progress import run
 from tests.assets.mesh_files import buffer_views, glb_bytes, same_surface
 

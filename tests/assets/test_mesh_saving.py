@@ -11,8 +11,8 @@ import trimesh
 from assets.errors import BadInput
 from assets.formats import open_path, save_path
 from assets.mesh import Material, Mesh, MeshNode, MeshPart
-from assets.mesh_exchange import to_trimesh
-from assets.mesh_normals import vertex_normals
+from assets.meshes.exchange import to_trimesh
+from assets.meshes.normals import vertex_normals
 from assets.progress import run
 from tests.assets.mesh_files import same_surface
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assets.bake import bake
 from assets.convert import convert
-from assets.decoder import Field
 from assets.errors import BadInput
-from assets.field_targets import SampledSurface
+from assets.fields.bake import bake
+from assets.fields.decoder import Field
+from assets.fields.targets import SampledSurface
 from assets.formats import open_path, save_path
 from assets.mesh import Mesh, MeshPart
 from assets.progress import Progress, run

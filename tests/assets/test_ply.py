@@ -10,7 +10,7 @@ import pytest
 import trimesh
 
 from assets.errors import BadFile
-from assets.ply import (
+from assets.files.ply import (
     PlyLists,
     looks_compressed,
     looks_like_gaussians,

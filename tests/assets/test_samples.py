@@ -13,7 +13,7 @@ import pytest
 
 from assets.asset import Asset
 from assets.convert import conversions
-from assets.decoder import Field
+from assets.fields.decoder import Field
 from assets.formats import open_path, save_path
 from assets.gaussians import Gaussians
 from assets.mesh import Mesh

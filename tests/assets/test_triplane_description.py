@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from assets.description import FieldDescription
-from assets.description_check import check_description, check_tensors
 from assets.errors import BadInput
 from assets.families.triposr import describe_field
-from assets.strict_json import from_json, to_json
+from assets.fields.description import FieldDescription
+from assets.fields.description_check import check_description, check_tensors
+from assets.files.strict_json import from_json, to_json
 from tests.small_assets import triplane as small_triplane
 
 WHOLE = to_json(describe_field(["w0", "w1"], {"w0"}))

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from assets.decoder import CHUNK, Field, map_to_box
-from assets.description import Encoding, Input, Space
 from assets.errors import BadInput
+from assets.fields.decoder import CHUNK, Field, map_to_box
+from assets.fields.description import Encoding, Input, Space
+from assets.files.tensor_file import open_tensors
 from assets.formats import open_path
 from assets.progress import Progress, run
-from assets.tensor_file import open_tensors
 from assets.triplane import Triplane
 from tests.small_assets import triplane as small_triplane
 

@@ -16,10 +16,10 @@ import pytest
 import safetensors.numpy
 import torch
 
-from assets.decoder import Field
+from assets.fields.decoder import Field
+from assets.files.strict_json import to_json
 from assets.formats import save_path
 from assets.progress import run
-from assets.strict_json import to_json
 from assets.triplane import Triplane
 from tests.small_assets import triplane as small_triplane
 from tests.small_assets import triposr_tensors

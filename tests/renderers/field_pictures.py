@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from OpenGL import GL
 
-from assets.bake import bake
-from assets.description import FieldDescription, Group, Head, Input, Layer, March, Output, Plane, Space
+from assets.fields.bake import bake
+from assets.fields.description import FieldDescription, Group, Head, Input, Layer, March, Output, Plane, Space
 from assets.progress import run
 from assets.triplane import Triplane
 from renderers.camera import Camera

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from assets.description import March, Output
+from assets.fields.description import March, Output
 from assets.gaussians import Gaussians
 from assets.mesh import Material, Mesh, MeshPart
 from assets.triplane import Triplane

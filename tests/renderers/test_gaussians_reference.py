@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.gaussian_transform import baked
 from assets.progress import Progress, run
+from assets.splats.transform import baked
 from renderers.camera import Camera
 from renderers.reference.gaussians import render
 from tests.assets.splat_files import random_splats

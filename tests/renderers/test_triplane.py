@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.decoder import activate_output
-from assets.description import OUTPUT_ACTIVATIONS, March, Output
 from assets.errors import TriptychError
-from assets.field_grid import BRICK, BrickGrid
+from assets.fields.brick_grid import BRICK, BrickGrid
+from assets.fields.decoder import activate_output
+from assets.fields.description import OUTPUT_ACTIVATIONS, March, Output
 from assets.triplane import Triplane
 from renderers.brick_atlas import BrickAtlas, distances
 from renderers.camera import Camera

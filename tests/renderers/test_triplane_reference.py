@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import renderers.reference.triplane as reference
-from assets.description import March, Output
 from assets.errors import BadInput
+from assets.fields.description import March, Output
 from assets.progress import Progress, run
 from assets.triplane import Triplane
 from renderers.camera import Camera

@@ -1,4 +1,4 @@
-// View-dependent colour of splats: the same basis as assets/spherical_harmonics.py.
+// View-dependent colour of splats: the same basis as assets/splats/spherical_harmonics.py.
 
 // Weights of all 16 coefficients along the unit direction d. Those of bands above `degree` are zero.
 void shWeights(vec3 d, int degree, out vec4 w[4]) {

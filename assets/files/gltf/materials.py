@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BadFile
-from ..mesh import Material
+from ...errors import BadFile
+from ...mesh import Material
 from .container import Container
 
 _NOT_SHOWN = {

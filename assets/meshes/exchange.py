@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .images import MAX_PIXELS
-from .mesh import Material, Mesh, MeshNode, MeshPart
-from .mesh_builder import MeshBuilder, RawPart
-from .mesh_normals import filled, unit
+from ..files.images import MAX_PIXELS
+from ..mesh import Material, Mesh, MeshNode, MeshPart
+from .builder import MeshBuilder, RawPart
+from .normals import filled, unit
 
 if TYPE_CHECKING:
     import trimesh

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..color_space import linear_from_srgb
+from ...mesh import Material, Mesh, MeshPart
+from ...meshes.color_space import linear_from_srgb
+from ...progress import Job, Progress
 from ..images import encode_png
-from ..mesh import Material, Mesh, MeshPart
-from ..progress import Job, Progress
 
 _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
 _TEXTURES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import BadFile
+from ..errors import BadFile
 
 MAX_HEADER_BYTES = 1 << 20
 _MAX_PROPERTIES = 4096

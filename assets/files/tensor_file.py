@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import BadFile
+from ..errors import BadFile
 
 MAX_RATIO = 200
 """How many times larger than its file a compressed .npz may be."""

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import BadFile
+from ..errors import BadFile
 
 MAX_UNPACKED_BYTES = 2 << 30
 _MAX_RATIO, _RATIO_FROM = 250, 16 << 20

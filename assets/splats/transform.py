@@ -11,10 +11,10 @@ import copy
 
 import numpy as np
 
+from ..errors import BadInput
+from ..gaussians import LARGEST_LOG_SCALE, Gaussians
+from ..progress import Job, Progress
 from . import quaternions, spherical_harmonics
-from .errors import BadInput
-from .gaussians import LARGEST_LOG_SCALE, Gaussians
-from .progress import Job, Progress
 
 _BLOCK = 65536
 _NORMALS = ("nx", "ny", "nz")

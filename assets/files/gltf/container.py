@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import BadFile
 from ..companions import Companions
-from ..errors import BadFile
 
 MAGIC = b"glTF"
 _JSON, _BIN = 0x4E4F534A, 0x004E4942

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .progress import Progress
+from ..progress import Progress
 
 LATTICE = 64
 """Cells of the lattice along each axis of the box."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import BadFile
+from ..errors import BadFile
 from .ply_header import (
     BYTE_ORDERS,
     PlyElement,

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .asset import Provenance
+from ..asset import Provenance
+from ..errors import BadFile, BadInput
+from ..families import Found, families, recognise
+from ..files.tensor_file import Tensors, open_tensors
+from ..triplane import Triplane
 from .description_check import check_description, check_tensors
-from .errors import BadFile, BadInput
-from .families import Found, families, recognise
-from .tensor_file import Tensors, open_tensors
-from .triplane import Triplane
 
 
 def triplanes_in(tensors: Tensors, path: Path, decoder: Path | None) -> list[Triplane]:

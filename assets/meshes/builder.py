@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .asset import Asset, Provenance
-from .errors import BadFile, TriptychError
-from .mesh import Material, Mesh, MeshNode, MeshPart
-from .mesh_normals import filled, unit, vertex_normals
-from .points import Points
+from ..asset import Asset, Provenance
+from ..errors import BadFile, TriptychError
+from ..mesh import Material, Mesh, MeshNode, MeshPart
+from ..points import Points
+from .normals import filled, unit, vertex_normals
 
 _MOST_BYTES, _MOST_GROWTH = 128 << 20, 20
 """A file that uses the same bytes for part after part is refused before it fills the memory: no honest one becomes

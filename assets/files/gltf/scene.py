@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..asset import Asset
-from ..color_space import srgb_from_linear
-from ..errors import BadFile
-from ..mesh import MeshNode
-from ..mesh_builder import MeshBuilder, RawPart
-from ..progress import Job, Progress
+from ...asset import Asset
+from ...errors import BadFile
+from ...mesh import MeshNode
+from ...meshes.builder import MeshBuilder, RawPart
+from ...meshes.color_space import srgb_from_linear
+from ...progress import Job, Progress
 from .container import Container, decode_draco
 from .materials import base_texture_info, read_material, transformed_uv
 

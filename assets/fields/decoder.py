@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import BadInput
+from ..progress import Job, Progress, run
+from ..splats.spherical_harmonics import basis
 from .description import Blob, Encoding, FieldDescription, Group, Head, Input, Layer, Output, Space
 from .description_check import check_tensors
-from .errors import BadInput
-from .progress import Job, Progress, run
-from .spherical_harmonics import basis
 
 if TYPE_CHECKING:
     import torch
 
-    from .triplane import Triplane
+    from ..triplane import Triplane
 
 THREADS = max(1, (os.cpu_count() or 1) // 2)
 """torch threads of one evaluation on the CPU."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import BadInput
 from .description import Encoding, FieldDescription, Group, Head, Input, Output, Plane
-from .errors import BadInput
 
 Shapes = Mapping[str, tuple[int, ...]]
 

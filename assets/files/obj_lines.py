@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import BadFile
+from ..errors import BadFile
 
 _NEWLINE, _SLASH = 10, 47
 _VERTEX, _UV, _NORMAL, _FACE, _NAME = 1, 2, 3, 4, 5

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .strict_json import one_of
+from ..files.strict_json import one_of
 
 AXES = ("x", "y", "z", "-x", "-y", "-z", "t", "-t")
 ACTIVATIONS = ("none", "relu", "silu", "softplus", "leaky_relu", "sin", "tanh", "sigmoid", "exp")

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors import BadFile
-from .progress import Job, Progress
+from ..errors import BadFile
+from ..progress import Job, Progress
 from .tensor_file import Tensors
 
 MAX_HEADER = 32 << 20

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import BadInput
+from ..progress import Job, Partial, Progress
+from .brick_grid import BRICK, BrickGrid
 from .decoder import Field, activate_output, blob_at, bounded_threads
-from .errors import BadInput
-from .field_grid import BRICK, BrickGrid
-from .progress import Job, Partial, Progress
 
 if TYPE_CHECKING:
     import torch
 
-    from .triplane import Triplane
+    from ..triplane import Triplane
 
 LEVELS = (64, 128, 256)
 """Cells along the longest side of the box, level by level."""

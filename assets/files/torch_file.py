@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import BadFile
+from ..errors import BadFile
 from .tensor_file import ZIP_MAGIC, Tensors
 
 MAX_PICKLE = 8 << 20

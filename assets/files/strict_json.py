@@ -11,7 +11,7 @@ import types
 from dataclasses import MISSING, field, fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from .errors import BadInput
+from ..errors import BadInput
 
 Record = TypeVar("Record")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..mesh import Material, Mesh, MeshPart
 from .color_space import linear_from_srgb, srgb_from_linear
-from .mesh import Material, Mesh, MeshPart
-from .mesh_exchange import world_part
-from .mesh_normals import filled, unit
+from .exchange import world_part
+from .normals import filled, unit
 
 _PLAIN = Material()
 

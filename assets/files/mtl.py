@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..mesh import Material
 from .companions import Companions
 from .images import encode_png
-from .mesh import Material
 
 _MOST_BYTES = 64 << 20
 _ONE_WORD = {"-blendu", "-blendv", "-cc", "-clamp", "-imfchan", "-texres", "-bm", "-type", "-boost"}

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .asset import Provenance
-from .errors import BadFile
-from .gaussians import LARGEST_LOG_SCALE, Gaussians
-from .ply import PlyElement, PlyHeader, read_element
-from .progress import Job, Progress
+from ..asset import Provenance
+from ..errors import BadFile
+from ..files.ply import PlyElement, PlyHeader, read_element
+from ..gaussians import LARGEST_LOG_SCALE, Gaussians
+from ..progress import Job, Progress
 
 BLOCK = 8192
 """Rows that are read or written at a time: 2 MB of the largest usual ones, which stays in the processor's cache."""

@@ -1,0 +1,1 @@
+"""What file formats are made of: headers and columns, archives, companions, pictures, tensors, strict JSON."""

@@ -1,0 +1,1 @@
+"""What is done with meshes: building and repairing them, normals, proxies, samples of their surface."""
