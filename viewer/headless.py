@@ -1,0 +1,121 @@
+"""The jobs of the command line: what a request asks for, done without a window, a display or Qt.
+
+Each job lives in a module of its own and is imported when it is asked for, so that `--formats` needs no torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from assets.asset import Asset
+from assets.convert import conversions
+from assets.errors import BadFile, TriptychError
+from assets.formats import ReadOptions, formats, open_path
+from assets.progress import Job, Progress, Result, run
+
+from .command_line import Request
+from .progress_bar import ProgressBar
+
+
+def do(request: Request) -> str:
+    """Does the job of `request` and returns the text for stdout. Raises TriptychError with one plain sentence."""
+    _silence_libraries()
+    if request.job == "formats":
+        return describe_formats()
+    if request.job == "info":
+        from .headless_info import info
+
+        return info(request)
+    if request.job == "screenshot":
+        from .headless_screenshot import screenshot
+
+        screenshot(request)
+    elif request.job == "export":
+        from .headless_export import export_file
+
+        export_file(request)
+    else:
+        from .headless_query import query
+
+        query(request)
+    return ""
+
+
+def drive(job: Job[Result], on_partial: Callable | None = None) -> Result:
+    """Runs a job under a progress bar and returns its result."""
+    with ProgressBar() as bar:
+        bar.show(Progress(0, 0, ""))
+        return run(job, bar.show, on_partial)
+
+
+def load(path: Path, decoder: Path | None) -> list[Asset]:
+    """The assets in a file. What its reader warns of goes to stderr. Raises BadFile."""
+    assets = drive(open_path(path, ReadOptions(decoder=decoder)))
+    if not assets:
+        raise BadFile(path, "holds nothing that can be shown")
+    return assets
+
+
+def report_warnings(assets: Iterable[Asset]) -> None:
+    """Writes what the readers warned of to stderr, one sentence per line."""
+    for asset in assets:
+        path = asset.provenance.path
+        for sentence in asset.provenance.warnings:
+            named = path is None or path.name in sentence
+            sys.stderr.write(f"{sentence}\n" if named else f"{path}: {sentence}\n")
+
+
+def check_target(path: Path) -> None:
+    """Raises BadFile where `path` can certainly not be written, before any long work is done."""
+    if path.is_dir():
+        raise BadFile(path, "cannot be written (it is a folder)")
+    if not path.parent.is_dir():
+        raise BadFile(path, f"cannot be written (the folder {path.parent} does not exist)")
+    if not os.access(path.parent, os.W_OK):
+        raise BadFile(path, f"cannot be written (no permission in the folder {path.parent})")
+
+
+def check_display() -> None:
+    """Raises TriptychError where a window cannot be opened, instead of Qt's abort."""
+    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM"):
+        return
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise TriptychError(
+            "There is no display to open a window on (DISPLAY is not set); "
+            "--screenshot and the other jobs need none, and 'make run' uses a virtual one."
+        )
+
+
+def describe_formats() -> str:
+    """The table of `--formats`."""
+    rows = [("Format", "Suffixes", "Reads", "Writes")]
+    for entry in sorted(formats(), key=lambda entry: entry.name.lower()):
+        reads = ", ".join(entry.kinds) if entry.load else "-"
+        writes = ", ".join(entry.writes) if entry.save else "-"
+        rows.append((entry.name, " ".join(entry.extensions), reads, writes))
+    changes = [("Conversion", "From", "To", "")]
+    changes += [(entry.name, entry.source, entry.target, "") for entry in conversions()]
+    options = [("Option (--option KEY=VALUE)", "Of", "Meaning", "")]
+    for entry in (*(form for form in formats() if form.save), *conversions()):
+        options += [(key, entry.name, text, "") for key, text in entry.options.items()]
+    tables = [align(rows)] + [align(table) for table in (changes, options) if len(table) > 1]
+    return "\n\n".join(tables)
+
+
+def align(rows: list[tuple[str, ...]]) -> str:
+    """The rows as lines of columns of equal width."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    return "\n".join(lines)
+
+
+def _silence_libraries() -> None:
+    """Keeps stderr to our own sentences, unless somebody is debugging."""
+    if not os.environ.get("TRIPTYCH_DEBUG"):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)

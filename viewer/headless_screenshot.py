@@ -1,0 +1,116 @@
+"""`--screenshot`: a picture of files without a window. No Qt where EGL exists; elsewhere only Qt makes a GL context."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assets.asset import Asset
+from assets.errors import BadInput
+from assets.formats import replacing
+from assets.scene import Scene
+from renderers.camera import Camera, read_camera
+from renderers.framing import common_up, framing
+
+from .command_line import Request, check_size
+from .headless import check_target, drive, load, report_warnings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from renderers.frame import FrameSettings
+
+DEFAULT_SIZE = (1280, 720)
+
+
+def screenshot(request: Request) -> None:
+    """Draws all files of `request` together and writes the PNG. Raises BadInput, BadFile, TriptychError."""
+    if request.out.suffix.lower() != ".png":
+        raise BadInput(f"{request.out}: --screenshot writes .png files.")
+    check_target(request.out)
+    camera = read_camera(request.camera, request.size) if request.camera else None
+    if camera:
+        check_size(camera.width, camera.height)
+    scene = Scene()
+    for path in request.files:
+        for asset in load(path, request.decoder):
+            scene.add(asset)
+    report_warnings(scene)
+    if request.mode:
+        set_mode(scene, request.mode)
+    camera = camera or framing(scene.bounds(), common_up(scene), request.size or DEFAULT_SIZE)
+    background = request.background or own_background(scene)
+    picture = render(scene, camera, background, request.exact)
+    save_png(request.out, picture, keep_alpha=background == "transparent")
+
+
+def set_mode(scene: Scene, mode: str) -> None:
+    """Shows every asset that has this display mode in it. Raises BadInput with the possible ones where none has."""
+    choices = {asset: asset.display_type.setting("mode").choices for asset in scene}
+    having = [asset for asset, modes in choices.items() if mode in modes]
+    if not having:
+        possible = dict.fromkeys(name for modes in choices.values() for name in modes)
+        raise BadInput(f"Nothing here has the display mode {mode!r}; possible are {', '.join(possible)}.")
+    for asset in having:
+        asset.set_display("mode", mode)
+
+
+def own_background(scene: Scene) -> str | tuple[float, float, float]:
+    """What lies behind the scene where nobody said: an only asset's own backdrop, else the viewport's gradient."""
+    assets = list(scene)
+    return (assets[0].backdrop() if len(assets) == 1 else None) or "gradient"
+
+
+def render(scene: Scene, camera: Camera, background: str | tuple[float, float, float], exact: bool) -> np.ndarray:
+    """The full picture, (H,W,4) u8 straight alpha, row 0 at the top. Raises TriptychError where there is no GL."""
+    context = _context()
+    try:
+        from renderers.frame import Frame, FrameSettings
+
+        settings = FrameSettings(background=background)
+        frame = Frame()
+        try:
+            return _render_exact(frame, scene, camera, settings) if exact else _render(frame, scene, camera, settings)
+        finally:
+            frame.dispose()
+    finally:
+        context.release()
+
+
+def _render(frame, scene: Scene, camera: Camera, settings: FrameSettings) -> np.ndarray:
+    for asset in scene:
+        prepare(asset)
+    return frame.draw(scene, camera, settings)
+
+
+def _render_exact(frame, scene: Scene, camera: Camera, settings: FrameSettings) -> np.ndarray:
+    from renderers.reference.still import draw_exact
+
+    return drive(draw_exact(frame, scene, camera, settings))
+
+
+def prepare(asset: Asset) -> None:
+    """Makes what drawing the asset needs, to the finest."""
+    job = asset.preparation()
+    if job is not None:
+        drive(job, asset.accept)
+
+
+def _context():
+    """A current GL context. Raises TriptychError with what to install."""
+    from renderers.gl import context
+
+    if sys.platform in ("win32", "darwin") and not context.providers:
+        from .offscreen import OffscreenContext
+
+        context.providers.append(OffscreenContext)
+    return context.create_context()
+
+
+def save_png(path: Path, picture: np.ndarray, keep_alpha: bool = True) -> None:
+    """Writes (H,W,4) u8 as PNG, without its alpha where nothing is transparent. Raises BadFile."""
+    from PIL import Image
+
+    with replacing(path) as fresh:
+        Image.fromarray(picture if keep_alpha else picture[..., :3]).save(fresh, format="PNG")
