@@ -90,12 +90,11 @@ class Asset(ABC):
 
     def bounds(self) -> np.ndarray | None:
         """The box around the transformed corners of `local_bounds`: (2,3) f64 in world units, or None."""
-        local = self.local_bounds()
-        if local is None:
-            return None
-        corners = np.stack(np.meshgrid(*local.T, indexing="ij"), -1).reshape(-1, 3)
-        world = corners @ self.transform[:3, :3].T + self.transform[:3, 3]
-        return np.stack([world.min(0), world.max(0)])
+        return self._placed(self.local_bounds())
+
+    def seen_bounds(self) -> np.ndarray | None:
+        """The box around what there is to see, as far as that is known: `bounds`, or less. For framing."""
+        return self.bounds()
 
     def preparation(self) -> Job[None] | None:
         """A job that makes what only drawing needs (bricks, an order, a proxy); None where nothing is missing.
@@ -107,6 +106,14 @@ class Asset(ABC):
     def accept(self, prepared: Any) -> None:
         """Takes a piece that `preparation` made, and emits "prepared"."""
         raise NotImplementedError(f"{self.kind} prepares nothing")
+
+    def _placed(self, box: np.ndarray | None) -> np.ndarray | None:
+        """The world box around a box of the asset's own frame."""
+        if box is None:
+            return None
+        corners = np.stack(np.meshgrid(*box.T, indexing="ij"), -1).reshape(-1, 3)
+        world = corners @ self.transform[:3, :3].T + self.transform[:3, 3]
+        return np.stack([world.min(0), world.max(0)])
 
     def set_name(self, name: str) -> None:
         """Renames the asset."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -62,10 +62,17 @@ class Scene:
 
     def bounds(self) -> np.ndarray | None:
         """The box around everything visible: (2,3) f64 in world units, or None."""
-        boxes = [box for box in (asset.bounds() for asset in self.visible()) if box is not None]
-        if not boxes:
-            return None
-        return np.stack([np.min([box[0] for box in boxes], 0), np.max([box[1] for box in boxes], 0)])
+        return _around(asset.bounds() for asset in self.visible())
+
+    def seen_bounds(self) -> np.ndarray | None:
+        """The box around what there is to see of everything visible: (2,3) f64 in world units, or None."""
+        return _around(asset.seen_bounds() for asset in self.visible())
 
     def _pass_on(self, asset: Asset, part: str) -> None:
         self.changed.emit(asset, part)
+
+
+def _around(boxes: Iterable[np.ndarray | None]) -> np.ndarray | None:
+    """The smallest box that holds all `boxes`; None where there is none."""
+    there = [box for box in boxes if box is not None]
+    return np.stack([np.min([box[0] for box in there], 0), np.max([box[1] for box in there], 0)]) if there else None

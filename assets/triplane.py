@@ -42,6 +42,7 @@ class Triplane(Asset):
         self.tensors = tensors
         self.description = description
         self.grid: BrickGrid | None = None
+        self._matter: np.ndarray | None = None
 
     @property
     def has_decoder(self) -> bool:
@@ -51,6 +52,9 @@ class Triplane(Asset):
 
     def local_bounds(self) -> np.ndarray | None:
         return np.array([self.description.space.low, self.description.space.high], np.float64)
+
+    def seen_bounds(self) -> np.ndarray | None:
+        return self.bounds() if self._matter is None else self._placed(self._matter)
 
     def up_axis(self) -> str | None:
         return self.description.space.up
@@ -87,5 +91,8 @@ class Triplane(Asset):
 
     def accept(self, prepared: BrickGrid) -> None:
         """Takes a finer grid."""
+        if self._matter is None:
+            # From the first grid alone: a view that was fitted to it should not move with every finer one.
+            self._matter = prepared.matter
         self.grid = prepared
         self.changed.emit(self, "prepared")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from assets.asset import Asset
 from assets.errors import BadInput
 from assets.formats import replacing
+from assets.progress import Job, Partial
 from assets.scene import Scene
 from renderers.camera import Camera, read_camera
 from renderers.framing import common_up, framing
@@ -39,7 +40,12 @@ def screenshot(request: Request) -> None:
     report_warnings(scene)
     if request.mode:
         set_mode(scene, request.mode)
-    camera = camera or framing(scene.bounds(), common_up(scene), request.size or DEFAULT_SIZE)
+    for asset in scene:
+        if not request.exact:
+            prepare(asset)
+        elif camera is None:
+            prepare(asset, coarsely=True)
+    camera = camera or framing(scene.seen_bounds(), common_up(scene), request.size or DEFAULT_SIZE)
     background = request.background or own_background(scene)
     picture = render(scene, camera, background, request.exact)
     save_png(request.out, picture, keep_alpha=background == "transparent")
@@ -79,8 +85,6 @@ def render(scene: Scene, camera: Camera, background: str | tuple[float, float, f
 
 
 def _render(frame, scene: Scene, camera: Camera, settings: FrameSettings) -> np.ndarray:
-    for asset in scene:
-        prepare(asset)
     return frame.draw(scene, camera, settings)
 
 
@@ -90,11 +94,18 @@ def _render_exact(frame, scene: Scene, camera: Camera, settings: FrameSettings) 
     return drive(draw_exact(frame, scene, camera, settings))
 
 
-def prepare(asset: Asset) -> None:
-    """Makes what drawing the asset needs, to the finest."""
+def prepare(asset: Asset, coarsely: bool = False) -> None:
+    """Makes what drawing the asset needs, to the finest, or only the first piece of it."""
     job = asset.preparation()
     if job is not None:
-        drive(job, asset.accept)
+        drive(_until_first_piece(job) if coarsely else job, asset.accept)
+
+
+def _until_first_piece(job: Job[None]) -> Job[None]:
+    for event in job:
+        yield event
+        if isinstance(event, Partial):
+            return
 
 
 def _context():

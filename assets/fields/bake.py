@@ -67,7 +67,7 @@ def bake(
         filled = _Filled(lattice, mask)
         yield from _decode(sampler, filled, f"Baking {cells} cells", level / len(levels), 1 / len(levels))
         wanted = filled.density >= sampler.least_density
-        yield Partial(filled.grid(sampler.least_density, level, len(levels)))
+        yield Partial(filled.grid(sampler, level, len(levels)))
 
 
 class _Lattice:
@@ -98,14 +98,26 @@ class _Filled:
         self.density = np.zeros(lattice.shape, np.float32)
         self.samples = np.empty((int(mask.sum()), BRICK + 1, BRICK + 1, BRICK + 1, 4), np.float16)
 
-    def grid(self, least_density: float, level: int, levels: int) -> BrickGrid:
+    def grid(self, sampler: _Sampler, level: int, levels: int) -> BrickGrid:
         """The bricks in which something can be seen."""
-        visible = brick_maxima(self.density, 1)[self.mask] >= least_density
+        visible = brick_maxima(self.density, 1)[self.mask] >= sampler.least_density
         index = np.full(self.mask.shape, -1, np.int32)
         slots = np.flatnonzero(self.mask)[visible]
         index.reshape(-1)[slots] = np.arange(len(slots), dtype=np.int32)
         samples = self.samples if visible.all() else self.samples[visible]
-        return BrickGrid(self.lattice.box, self.lattice.cells.astype(np.int32), index, samples, level, levels)
+        cells = self.lattice.cells.astype(np.int32)
+        return BrickGrid(self.lattice.box, cells, index, samples, level, levels, self._matter(sampler.surface_density))
+
+    def _matter(self, surface_density: float) -> np.ndarray | None:
+        """The box around the cells that touch what is denser than the surface. Mist around it doesn't count."""
+        shows = self.density >= surface_density
+        ends = []
+        for axis, points in zip((2, 1, 0), self.lattice.axes, strict=True):
+            found = np.flatnonzero(shows.any(axis=tuple({0, 1, 2} - {axis})))
+            if not len(found):
+                return None
+            ends.append(points[[max(found[0] - 1, 0), min(found[-1] + 1, len(points) - 1)]])
+        return np.array(ends, np.float64).T
 
 
 class _Sampler:
@@ -120,6 +132,8 @@ class _Sampler:
         self.box = np.array([space.low, space.high], np.float64)
         chord = 1.0 if march.step == "normalised" else float(np.linalg.norm(self.box[1] - self.box[0]))
         self.least_density = -np.log1p(-LOST_OPACITY) / chord
+        surface = description.surface
+        self.surface_density = surface.level if surface.field == "density" else -np.log1p(-0.5) / chord
 
     def sample(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What a grid stores at `points` (N,3): (N,4) f16, and the activated density (N,) f32."""

@@ -21,7 +21,8 @@ BRICK = 8
 class BrickGrid:
     """box: (2,3) f64 in the asset's frame. resolution: (3,) cells along x, y, z, multiples of BRICK. index: (nz,ny,nx)
     i32, the slot of each brick or -1 where it is empty. samples: (slots, 9, 9, 9, 4) f16 in z, y, x order; channels
-    are density_raw, red_raw, green_raw, blue_raw. level of levels: 0 is the coarsest, levels − 1 the finest bake."""
+    are density_raw, red_raw, green_raw, blue_raw. level of levels: 0 is the coarsest, levels − 1 the finest bake.
+    matter: the box around what shows, (2,3) f64 in the asset's frame, None where nothing does."""
 
     box: np.ndarray
     resolution: np.ndarray
@@ -29,6 +30,7 @@ class BrickGrid:
     samples: np.ndarray
     level: int = 0
     levels: int = 1
+    matter: np.ndarray | None = None
 
     @property
     def nbytes(self) -> int:

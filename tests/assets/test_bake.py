@@ -181,3 +181,24 @@ def test_brick_maxima_share_their_borders() -> None:
     assert brick_maxima(values, 1)[:, 0, 0].tolist() == [1.0, 1.0]
     finer = brick_maxima(values, 2)
     assert finer.shape == (4, 2, 2) and finer[:, 0, 0].tolist() == [0.0, 1.0, 1.0, 0.0]
+
+
+def test_a_grid_says_where_there_is_something_to_see(triposr: Triplane, grids: list[BrickGrid]) -> None:
+    low, high = triposr.bounds()
+    points = np.random.default_rng(0).uniform(low, high, (40000, 3)).astype(np.float32)
+    density = Field(triposr, device="cpu").query(points)["density"].reshape(-1)
+    matter = points[density > triposr.description.surface.level]
+    for grid in grids:
+        cell = (high - low) / grid.resolution
+        assert (matter >= grid.matter[0] - cell).all()
+        assert (matter <= grid.matter[1] + cell).all()
+    # Random points come near the ends of the object, not quite to them.
+    assert (np.abs(grids[0].matter - [matter.min(0), matter.max(0)]) < 0.05 * (high - low)).all()
+
+
+def test_a_view_is_fitted_to_the_first_grid(grids: list[BrickGrid]) -> None:
+    fresh = run(open_path(DATA / "asset.pt"))[0]
+    np.testing.assert_array_equal(fresh.seen_bounds(), fresh.bounds())
+    fresh.accept(grids[0])
+    fresh.accept(grids[2])
+    np.testing.assert_allclose(fresh.seen_bounds(), grids[0].matter)

@@ -1,0 +1,175 @@
+"""Every action, declared once: menus, keys, tool tips, the palette, the cheat sheet and the tests read this table.
+
+An action runs the function `function` ("view.frame_all" is `frame_all` in commands/view.py) with the window and its
+own `arguments`; one that `toggles` a setting needs no function. The order here is the order in the menus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Test = Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that the user can ask for.
+
+    keys: shortcuts in Qt's portable notation, the first one is shown. menu: "View/Look from"; "" keeps it out of the
+    menus. section: a change of it inside a menu draws a line. when(window): whether it is possible now.
+    checked(window): for those that are on or off. scope: "window", or "viewport" for keys that text fields and lists
+    need themselves.
+    """
+
+    id: str
+    title: str
+    menu: str
+    keys: tuple[str, ...] = ()
+    tooltip: str = ""
+    icon: str = ""
+    function: str = ""
+    arguments: tuple = ()
+    toggles: str = ""
+    section: int = 0
+    when: Test | None = None
+    checked: Test | None = None
+    scope: str = "window"
+
+    @property
+    def checkable(self) -> bool:
+        """Whether it is on or off."""
+        return bool(self.toggles) or self.checked is not None
+
+    def possible(self, window: Any) -> bool:
+        """Whether it can be done now."""
+        return self.when is None or self.when(window)
+
+    def is_on(self, window: Any) -> bool:
+        """Whether it is on."""
+        if self.toggles:
+            return bool(getattr(window.settings.values, self.toggles))
+        return self.checked is not None and self.checked(window)
+
+
+def _has_assets(window: Any) -> bool:
+    return len(window.session.scene) > 0
+
+
+def _has_active(window: Any) -> bool:
+    return window.session.scene.active is not None
+
+
+FILE = (
+    Action("file.open", "Open…", "File", ("Ctrl+O",), "Open meshes, splats and triplanes", "folder-open",
+           "file.open_files"),
+    Action("file.open_with_decoder", "Open planes with decoder…", "File", (),
+           "Open planes whose decoder lies in another file", "stack", "file.open_with_decoder"),
+    Action("file.recent", "Open recent", "File", (), "Files that were open lately", "clock-counter-clockwise",
+           "file.fill_recent_menu"),
+    Action("file.save_as", "Save as…", "File", ("Ctrl+Shift+S", "Ctrl+E"),
+           "Save the active asset, as its own or as another kind", "export", "file.save_as", section=1,
+           when=_has_active),
+    Action("file.screenshot", "Screenshot…", "File", ("F12",), "Save a picture of the viewport", "camera",
+           "file.save_screenshot", section=1, when=_has_assets),
+    Action("file.close", "Close asset", "File", ("Ctrl+W",), "Remove the active asset from the scene", "x",
+           "scene.remove_active", section=2, when=_has_active),
+    Action("file.close_all", "Close all", "File", ("Ctrl+Shift+W",), "Remove every asset from the scene", "",
+           "scene.remove_all", section=2, when=_has_assets),
+    Action("file.quit", "Quit", "File", ("Ctrl+Q",), "Close the window", "sign-out", "file.leave", section=3),
+)  # fmt: skip
+
+EDIT = (
+    Action("edit.copy_camera", "Copy camera", "Edit", ("Ctrl+C",),
+           "Copy the camera as the JSON that --camera takes", "copy", "view.copy_camera", scope="viewport"),
+    Action("edit.paste_camera", "Paste camera", "Edit", ("Ctrl+V",), "Look through the camera in the clipboard",
+           "clipboard", "view.paste_camera", scope="viewport"),
+    Action("edit.rename", "Rename", "Edit", ("F2",), "Give the active asset another name", "pencil-simple",
+           "scene.rename_active", section=1, when=_has_active),
+    Action("edit.visible", "Show or hide", "Edit", ("H",), "Show or hide the active asset", "eye",
+           "scene.toggle_active", section=1, when=_has_active),
+    Action("edit.show_only", "Show only this", "Edit", ("Shift+H",), "Hide every other asset", "",
+           "scene.show_only_active", section=1, when=_has_active),
+    Action("edit.show_all", "Show all", "Edit", ("Alt+H",), "Show every asset", "", "scene.show_all", section=1,
+           when=_has_assets),
+    Action("edit.next", "Next asset", "Edit", ("PgDown",), "Make the next asset the active one", "",
+           "scene.activate_next", (1,), section=2, when=_has_assets),
+    Action("edit.previous", "Previous asset", "Edit", ("PgUp",), "Make the asset before the active one", "",
+           "scene.activate_next", (-1,), section=2, when=_has_assets),
+    Action("edit.preferences", "Preferences…", "Edit", ("Ctrl+,",), "Settings of the window", "gear",
+           "help.show_preferences", section=3),
+)  # fmt: skip
+
+
+def _looks(name: str, keys: tuple[str, ...]) -> Action:
+    tooltip = f"Look at the scene from the {name}" if name not in ("top", "bottom") else f"Look from the {name}"
+    return Action(f"view.{name}", name.capitalize(), "View/Look from", keys, tooltip, "", "view.look_along", (name,))
+
+
+def _ups(axis: str) -> Action:
+    title = f"{'−' if axis.startswith('-') else '+'}{axis[-1].upper()}"
+    return Action(f"view.up_{axis}", title, "View/Up axis", (), f"The {title} axis points up", "", "view.set_up",
+                  (axis,), section=1, checked=lambda window: window.navigator.up_axis == axis)  # fmt: skip
+
+
+def _backgrounds(name: str) -> Action:
+    return Action(f"view.background_{name}", name.capitalize(), "View/Background", (),
+                  f"A {name} background in the viewport", "", "view.set_background", (name,), section=1,
+                  checked=lambda window: window.settings.values.background == name)  # fmt: skip
+
+
+VIEW = (
+    Action("view.frame_active", "Frame active", "View", ("F",), "Bring the active asset into the picture",
+           "crosshair", "view.frame_active", when=_has_active),
+    Action("view.frame_all", "Frame all", "View", ("Home", "Shift+F"), "Bring the whole scene into the picture",
+           "corners-out", "view.frame_all", when=_has_assets),
+    _looks("front", ("Num+1", "Alt+1")),
+    _looks("back", ("Ctrl+Num+1", "Ctrl+Alt+1")),
+    _looks("right", ("Num+3", "Alt+3")),
+    _looks("left", ("Ctrl+Num+3", "Ctrl+Alt+3")),
+    _looks("top", ("Num+7", "Alt+7")),
+    _looks("bottom", ("Ctrl+Num+7", "Ctrl+Alt+7")),
+    Action("view.orthographic", "Orthographic", "View", ("Num+5", "Alt+5"),
+           "Parallel instead of perspective projection", "cube", "view.toggle_orthographic",
+           checked=lambda window: window.navigator.orthographic),
+    *(_ups(axis) for axis in ("y", "-y", "z", "-z")),
+    *(_backgrounds(name) for name in ("gradient", "black", "grey", "white", "chequered")),
+    Action("view.grid", "Grid", "View", ("Shift+G",), "Show the ground grid", "grid-four", toggles="grid", section=1),
+    Action("view.axes", "Axes", "View", ("Shift+A",), "Show which way the axes point", "", toggles="axes", section=1),
+    Action("view.exact", "Exact when still", "View", ("Shift+E",),
+           "Compute the reference picture when the camera rests", "", toggles="exact_still", section=2),
+    Action("view.motion", "Ease camera moves", "View", (), "Glide to a new view instead of jumping", "",
+           toggles="motion", section=2),
+    Action("view.light", "Light theme", "View", (), "Light colours in the window", "", "view.toggle_theme", section=2,
+           checked=lambda window: window.settings.values.theme == "light"),
+)  # fmt: skip
+
+WINDOW = (
+    Action("window.hide", "Hide all but the viewport", "Window", ("Tab",), "The viewport alone, and back", "",
+           "view.toggle_interface", scope="viewport", checked=lambda window: window.interface_hidden),
+    Action("window.full_screen", "Full screen", "Window", ("F11",), "Fill the screen, and back", "",
+           "view.toggle_full_screen", checked=lambda window: window.isFullScreen()),
+    Action("window.reset_layout", "Reset layout", "Window", (), "Put all panels back", "", "view.reset_layout",
+           section=1),
+)  # fmt: skip
+
+HELP = (
+    Action("help.palette", "Find a command…", "Help", ("Ctrl+K", "Ctrl+Shift+P"), "Type what you want to do",
+           "magnifying-glass", "help.show_palette"),
+    Action("help.shortcuts", "Keys and mouse", "Help", ("?", "F1"), "What every key and button does", "keyboard",
+           "help.show_shortcuts"),
+    Action("help.about", "About Triptych", "Help", (), "Version, licences and the graphics driver", "info",
+           "help.show_about", section=1),
+    Action("edit.leave_tool", "Leave the tool", "", ("Esc",), "Go back to navigating, dismiss a message", "",
+           "scene.leave_tool"),
+)  # fmt: skip
+
+ACTIONS: tuple[Action, ...] = (*FILE, *EDIT, *VIEW, *WINDOW, *HELP)
+MENUS = ("File", "Edit", "View", "Tools", "Window", "Help")
+"""The menu bar. "Tools" lists the records of viewer/tools, "Window" also the panels."""
+
+
+def action(id: str) -> Action:
+    """The action with this id. Raises KeyError."""
+    return {entry.id: entry for entry in ACTIONS}[id]

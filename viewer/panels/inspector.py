@@ -1,0 +1,238 @@
+"""What the active asset is and how it is shown: a parameter tree made from what the asset declares.
+
+Nothing here knows a kind of asset. The overview comes from `counts`, `facts` and the provenance, the rows under
+Display from the `Setting` records of the asset's display.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QColor, QFont
+from PySide6.QtWidgets import QAbstractSpinBox, QHeaderView, QLabel, QStackedWidget
+
+from assets.asset import Asset
+from assets.display import Setting
+
+from ..icons import icon
+from ..setting_field import TEXT_INSET
+from ..theme import role
+from ..wording import count, kind_name, memory, triple
+from . import PanelRecord
+
+NOTHING_OPEN = "Facts and display settings of the active asset appear here."
+NOTHING_ACTIVE = "No asset is active. Click one in the list, or in the viewport with the Select tool (Q)."
+GPU_MEMORY = "on the GPU"
+DISPLAY, OVERVIEW = "Display", "Overview"
+SLICE_SECONDS = 0.005
+
+
+class Inspector(QStackedWidget):
+    """The tree, or a line that explains why it is empty."""
+
+    def __init__(self, window: Any) -> None:
+        super().__init__()
+        self._window, self._session = window, window.session
+        self.tree: Any = None
+        self.root: Any = None
+        self._asset: Asset | None = None
+        self._quiet = False
+        self.nothing = QLabel(NOTHING_OPEN)
+        self.nothing.setProperty("quiet", True)
+        self.nothing.setWordWrap(True)
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.nothing.setContentsMargins(12, 12, 12, 12)
+        self.addWidget(self.nothing)
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self._begin)
+        self._more = QTimer(self, singleShot=True, interval=0)
+        self._more.timeout.connect(self._fill_some)
+        self._waiting: list[tuple[str, list[dict]]] = []
+        scene = self._session.scene
+        scene.activated.connect(self._on_activated)
+        scene.changed.connect(self._on_changed)
+        window.viewport.drawn.connect(self._tell_gpu_memory)
+        window.preload.ready.connect(self._later.start)
+
+    @property
+    def filled(self) -> bool:
+        """Whether all rows of the active asset are there."""
+        return not self._waiting and not self._later.isActive()
+
+    def retheme(self) -> None:
+        """Takes the colours of the present theme."""
+        self._later.start()
+
+    def _on_activated(self, asset: Asset | None) -> None:
+        self._asset = asset
+        self._later.start()
+
+    def _on_changed(self, asset: Asset, part: str) -> None:
+        if asset is not self._asset:
+            return
+        if part == "display":
+            self._tell_display()
+        elif part not in ("visible", "name"):
+            self._tell_facts()
+
+    def _begin(self) -> None:
+        """Starts to make the rows of the active asset."""
+        asset = self._asset
+        self._waiting = []
+        if asset is None or not self._window.preload.done:
+            self.root = None
+            self.nothing.setText(NOTHING_ACTIVE if len(self._session.scene) else NOTHING_OPEN)
+            self.setCurrentWidget(self.nothing)
+            return
+        from pyqtgraph.parametertree import Parameter
+
+        if self.tree is None:
+            self._make_tree()
+        self.root = Parameter.create(name="asset", type="group")
+        self.tree.setParameters(self.root, showTop=False)
+        self._waiting = _groups(asset, self._window.viewport.gpu_bytes(asset))
+        self.tree.setUpdatesEnabled(False)
+        self._more.start()
+
+    def _fill_some(self) -> None:
+        """Makes rows for a moment; a timer calls it until all are there, since each field takes a millisecond."""
+        end = time.perf_counter() + SLICE_SECONDS
+        while self._waiting and time.perf_counter() < end:
+            group, rows = self._waiting[0]
+            if group not in self.root.names:
+                self._dress_group(self.root.addChild({"name": group, "type": "group"}))
+            elif rows:
+                self._dress_row(self.root.child(group).addChild(rows.pop(0)))
+            else:
+                self._waiting.pop(0)
+        if self._waiting:
+            self._more.start()
+            return
+        self.setCurrentWidget(self.tree)
+        self.tree.setUpdatesEnabled(True)
+
+    def _dress_group(self, group: Any) -> None:
+        title = self.font()
+        title.setWeight(QFont.Weight.DemiBold)
+        for item in group.items:
+            item.setFont(0, title)
+            for column in (0, 1):
+                item.setForeground(column, QColor(role("quiet")))
+                item.setBackground(column, QColor(role("panel")))
+
+    def _dress_row(self, row: Any) -> None:
+        """Gives a row the look of the window and keeps its field visible."""
+        for item in row.items:
+            item.setForeground(0, QColor(role("quiet")))
+            if hasattr(item, "defaultBtn"):
+                item.defaultBtn.setIcon(icon("arrow-counter-clockwise", "quiet", disabled="clear"))
+                item.defaultBtn.setToolTip("Back to the default")
+                item.hideWidget = False
+                if isinstance(item.widget, QAbstractSpinBox):
+                    item.widget.lineEdit().setTextMargins(TEXT_INSET, 0, 0, 0)
+                item.widget.show()
+                item.displayLabel.hide()
+                row.sigValueChanged.connect(self._on_edited)
+
+    def _make_tree(self) -> None:
+        from pyqtgraph.parametertree import ParameterTree
+
+        from .. import fact_row  # noqa: F401  it registers the rows that only tell something
+
+        self.tree = ParameterTree(showHeader=False)
+        self.tree.setObjectName("inspector")
+        self.tree.setAccessibleName("Inspector")
+        self.tree.setIndentation(12)
+        self.tree.setAlternatingRowColors(False)
+        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        header = self.tree.header()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+        header.resizeSection(0, 128)
+        header.setStretchLastSection(True)
+        self.addWidget(self.tree)
+
+    def _on_edited(self, parameter: Any, value: Any) -> None:
+        if not self._quiet and not self._session.set_display(self._asset, parameter.name(), value):
+            self._tell_display()
+
+    def _tell_display(self) -> None:
+        """Shows the values of the display as they are now."""
+        if self.root is None or self._quiet or DISPLAY not in self.root.names:
+            return
+        self._quiet = True
+        for child in self.root.child(DISPLAY).children():
+            child.setValue(getattr(self._asset.display, child.name()))
+        self._quiet = False
+
+    def _tell_facts(self) -> None:
+        """Shows the overview as it is now; rows that come or go need a new tree."""
+        if self.root is None or not self.filled:
+            self._later.start()
+            return
+        rows = {child.name(): child for child in self.root.child(OVERVIEW).children()}
+        facts = dict(_overview(self._asset, self._window.viewport.gpu_bytes(self._asset)))
+        if set(rows) != set(facts):
+            self._later.start()
+            return
+        for name, text in facts.items():
+            rows[name].setValue(text)
+
+    def _tell_gpu_memory(self) -> None:
+        if self.root is not None and self.filled and self._asset is not None:
+            row = self.root.child(OVERVIEW).child(GPU_MEMORY)
+            row.setValue(memory(self._window.viewport.gpu_bytes(self._asset)))
+
+
+def _groups(asset: Asset, gpu_bytes: int) -> list[tuple[str, list[dict]]]:
+    """The whole tree: titles with their rows as pyqtgraph describes parameters."""
+    notes = asset.provenance
+    groups = [
+        (DISPLAY, [_parameter(entry, asset.display) for entry in type(asset.display).settings()]),
+        (OVERVIEW, [_fact(*pair) for pair in dict(_overview(asset, gpu_bytes)).items()]),
+        ("Warnings", [_fact(str(number), text) for number, text in enumerate(notes.warnings, 1)]),
+        ("Declared by the file", [_fact(*pair) for pair in notes.declared.items()]),
+        ("Guessed", [_fact(*pair) for pair in notes.guessed.items()]),
+    ]
+    return [(title, rows) for title, rows in groups if rows]
+
+
+def _overview(asset: Asset, gpu_bytes: int) -> list[tuple[str, str]]:
+    """Label and text of what is known of every asset."""
+    notes, bounds = asset.provenance, asset.bounds()
+    rows = [("kind", kind_name(asset.kind))]
+    rows += [(name, count(number)) for name, number in asset.counts().items()]
+    rows += list(asset.facts().items())
+    if bounds is not None:
+        rows += [("size", triple(bounds[1] - bounds[0])), ("from", triple(bounds[0])), ("to", triple(bounds[1]))]
+    rows += [("in memory", memory(asset.nbytes)), (GPU_MEMORY, memory(gpu_bytes))]
+    rows += [(label, text) for label, text in (("format", notes.format), ("family", notes.family)) if text]
+    if notes.path is not None:
+        rows.append(("file", str(notes.path)))
+    return rows
+
+
+def _fact(label: str, text: str) -> dict:
+    return {"name": label, "title": label, "type": "fact", "value": text, "readonly": True}
+
+
+def _parameter(entry: Setting, display: Any) -> dict:
+    """One `Setting` as pyqtgraph describes a parameter."""
+    value = getattr(display, entry.name)
+    described = {"name": entry.name, "title": entry.label, "tip": entry.help, "default": entry.default}
+    if value != entry.default:
+        described["value"] = value  # given, it counts as modified, and the button that resets it is enabled
+    if entry.choices:
+        return described | {"type": "list", "limits": list(entry.choices)}
+    if isinstance(entry.default, bool):
+        return described | {"type": "bool"}
+    if isinstance(entry.default, (int, float)):
+        described |= {"type": type(entry.default).__name__, "limits": [entry.low, entry.high]}
+        described |= {"step": entry.step or 1, "suffix": entry.unit, "siPrefix": False, "decimals": 6}
+        return described
+    return described | {"type": "str"}
+
+
+PANEL = PanelRecord("inspector", "Inspector", Inspector, order=10)
