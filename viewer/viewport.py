@@ -37,6 +37,8 @@ CLICK_REACH = 4.0
 """Logical pixels that a hand may slip between press and release of a click."""
 COMPOSED_MS = 100
 """Longest wait for the window to be composed: one that is covered never is."""
+PAINTED_MS = 40
+"""Wait for the rest of the window to show a new asset."""
 LEAST_FRAME_SECONDS = 1 / 60
 
 
@@ -187,7 +189,9 @@ class Viewport(QOpenGLWidget):
         self._tell(Drawing.move)
 
     def _on_scene(self, _: Any) -> None:
+        """The list and the labels change too: uploads begin when these are painted."""
         self._tell(Drawing.reload)
+        self._timer.start(PAINTED_MS)
 
     def _on_changed(self, _: Any, part: str) -> None:
         if part in ("data", "prepared", "visible"):

@@ -152,9 +152,7 @@ def test_inspector_follows_the_active_asset(window: MainWindow, splat_file: Path
         names = [row.name() for row in fill_inspector(window).root.child(DISPLAY).children()]
         assert names == [entry.name for entry in type(asset.display).settings()]
     window.session.activate(None)
-    QApplication.processEvents()
-    QApplication.processEvents()
-    assert "No asset is active" in window.panel("inspector").nothing.text()
+    wait_until(lambda: "No asset is active" in window.panel("inspector").nothing.text(), 5)
 
 
 def test_a_bad_file_is_one_sentence_in_the_bar(window: MainWindow, mesh_file: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ NOTHING_ACTIVE = "No asset is active. Click one in the list, or in the viewport 
 GPU_MEMORY = "on the GPU"
 DISPLAY, OVERVIEW = "Display", "Overview"
 SLICE_SECONDS = 0.005
+LATER_MS = 80
 
 
 class Inspector(QStackedWidget):
@@ -45,7 +46,8 @@ class Inspector(QStackedWidget):
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.nothing.setContentsMargins(12, 12, 12, 12)
         self.addWidget(self.nothing)
-        self._later = QTimer(self, singleShot=True, interval=0)
+        # A new asset makes much else happen at the same moment.
+        self._later = QTimer(self, singleShot=True, interval=LATER_MS)
         self._later.timeout.connect(self._begin)
         self._more = QTimer(self, singleShot=True, interval=0)
         self._more.timeout.connect(self._fill_some)
