@@ -184,9 +184,9 @@ def main(folder: Path) -> None:
     """Writes the three files into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     bottle, jar, bowl = (folder / name for name in NAMES)
-    run(save_path(vessel_mesh(BOTTLE, "Bottle", -SPACING), bottle))
-    run(save_path(vessel_splats(JAR, "Moon jar", 0.0), jar))
-    run(save_path(vessel_triplane(BOWL, "Bowl", SPACING), bowl))
+    run(save_path(vessel_mesh(BOTTLE, "bottle", -SPACING), bottle))
+    run(save_path(vessel_splats(JAR, "jar", 0.0), jar))
+    run(save_path(vessel_triplane(BOWL, "bowl", SPACING), bowl))
 
 
 def _curve(profile: np.ndarray, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -19,9 +19,9 @@ ROOMS = ("main", "viewer", "renderers", "assets")
 QT = {"PySide6", "PyQt6", "PyQt5", "pyqtgraph", "qtawesome", "qtpy", "shiboken6"}
 HEAVY = {"torch", "scipy", "trimesh", "PIL", "safetensors", "skimage", "DracoPy", "collada", "networkx", "lxml"}
 WITHOUT_QT = (
-    *("session.py", "command_line.py", "headless*.py", "progress_bar.py", "colors.py", "exporting.py", "runner.py"),
-    *("bindings.py", "pointer_event.py", "navigation.py", "drawing.py", "actions.py", "settings.py", "wording.py"),
-    *("transfer.py", "worker.py", "hands.py"),
+    *("session.py", "command_line.py", "headless/*.py", "colors.py", "exporting.py", "hands.py", "navigation.py"),
+    *("bindings.py", "pointer_event.py", "drawing.py", "actions.py", "settings.py", "wording.py"),
+    *("work/runner.py", "work/transfer.py", "work/worker.py"),
 )
 """Files of viewer/ that scripts, the command line and worker processes run without Qt."""
 
@@ -115,8 +115,9 @@ def test_promised_files_are_free_of_qt(path: Path) -> None:
 
 def test_promised_files_load_without_qt_and_without_heavy_modules() -> None:
     """Also through what they import: in a fresh interpreter, none of it may arrive."""
-    names = [f"viewer.{path.stem}" for path in qt_free_files()] + ["main", "renderers.camera", "renderers.framing"]
-    names += [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sources("assets")]
+    files = [*qt_free_files(), *sources("assets")]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files]
+    names += ["main", "renderers.camera", "renderers.framing"]
     names = [name.removesuffix(".__init__") for name in names]
     program = (
         "import importlib, sys\n"
@@ -206,7 +207,7 @@ def test_nothing_untrusted_is_unpickled(path: Path) -> None:
         if (
             unsafe_torch
             or unsafe_numpy
-            or (unsafe_pickle and label(path) not in ("viewer/transfer.py", "viewer/worker.py"))
+            or (unsafe_pickle and label(path) not in ("viewer/work/transfer.py", "viewer/work/worker.py"))
         ):
             wrong.append(f"line {node.lineno}: {called}")
     assert not wrong

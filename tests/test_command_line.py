@@ -313,7 +313,7 @@ def test_progress_is_shown_on_a_terminal_alone() -> None:
     import io
 
     from assets.progress import Progress
-    from viewer.progress_bar import ProgressBar
+    from viewer.headless.progress_bar import ProgressBar
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

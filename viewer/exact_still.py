@@ -13,7 +13,7 @@ from PySide6.QtCore import QTimer
 from assets.errors import Cancelled
 from assets.progress import Job
 
-from .runner import Task
+from .work.runner import Task
 
 FUNCTION = "renderers.reference.still:exact_still"
 

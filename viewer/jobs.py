@@ -24,9 +24,9 @@ from PySide6.QtCore import QObject, Qt, Signal
 from assets.errors import TriptychError
 from assets.progress import Progress
 
-from .runner import Task
-from .transfer import discard, pack, unpack
-from .worker import CANCEL, Failed, Finished, Piece, Request, Stopped, serve
+from .work.runner import Task
+from .work.transfer import discard, pack, unpack
+from .work.worker import CANCEL, Failed, Finished, Piece, Request, Stopped, serve
 
 LANES = ("files", "making")
 PATIENCE = 0.3

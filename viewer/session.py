@@ -15,7 +15,7 @@ from assets.formats import ReadOptions
 from assets.scene import Scene
 from assets.signal import Signal
 
-from .runner import InlineRunner, Runner, Task
+from .work.runner import InlineRunner, Runner, Task
 
 
 class Session:

@@ -8,10 +8,10 @@ from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
-from .error_bar import ErrorBar
-from .progress_chips import ProgressChips
-from .start_page import StartPage
-from .view_strip import ViewStrip
+from .widgets.error_bar import ErrorBar
+from .widgets.progress_chips import ProgressChips
+from .widgets.start_page import StartPage
+from .widgets.view_strip import ViewStrip
 
 MARGIN = 12
 AXES_WIDTH = 116

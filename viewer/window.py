@@ -32,16 +32,16 @@ from .jobs import Jobs
 from .menus import Menus
 from .navigation import Navigator, Pose
 from .panels import PanelRecord, panels
-from .preload import Preload
 from .recent_files import RecentFiles
 from .session import Session
 from .settings import SettingsFile, read_json, write_json
 from .stage import Stage
-from .status import StatusBar
 from .theme import apply_theme
 from .tools import ToolRecord, tools
 from .viewport import MODIFIER_NAMES, Viewport
+from .widgets.status import StatusBar
 from .wording import kind_name
+from .work.preload import Preload
 
 COLUMN_WIDTH = 320
 THUMBNAIL_HEIGHT = 280

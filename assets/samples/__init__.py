@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-NAMES = ("bottle.glb", "moon_jar.ply", "bowl.safetensors")
+NAMES = ("bottle.glb", "jar.ply", "bowl.safetensors")
 
 
 def sample_paths() -> list[Path]:

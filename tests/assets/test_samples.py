@@ -62,14 +62,14 @@ def test_they_stand_side_by_side_on_the_ground(assets: list[Asset]) -> None:
 
 def test_the_field_was_fitted_by_our_own_conversion(assets: list[Asset]) -> None:
     assert ("mesh", "triplane") in {(entry.source, entry.target) for entry in conversions()}
-    assert assets[2].provenance.declared["fitted from"] == "Bowl"
+    assert assets[2].provenance.declared["fitted from"] == "bowl"
 
 
 def test_the_script_makes_the_same_mesh_and_splats_again(script: ModuleType, tmp_path: Path) -> None:
     for path, make in zip(
         sample_paths(),
         (
-            lambda: script.vessel_mesh(script.BOTTLE, "Bottle", -script.SPACING),
+            lambda: script.vessel_mesh(script.BOTTLE, "bottle", -script.SPACING),
             lambda: script.vessel_splats(script.JAR, "Moon jar", 0.0),
         ),
         strict=False,

@@ -14,8 +14,8 @@ from assets.errors import BadFile
 from assets.progress import Job, Partial, Progress
 from tests.viewer.conftest import wait_until, write_splats
 from viewer.jobs import Jobs
-from viewer.runner import InlineRunner, Task
 from viewer.window import MainWindow
+from viewer.work.runner import InlineRunner, Task
 
 HERE = "tests.viewer.test_jobs"
 

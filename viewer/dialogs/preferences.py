@@ -6,9 +6,9 @@ from typing import Any
 
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout
 
-from ..setting_field import setting_field
 from ..settings import declared
 from ..theme import role
+from ..widgets.setting_field import setting_field
 
 
 class PreferencesDialog(QDialog):

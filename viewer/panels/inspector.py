@@ -17,8 +17,8 @@ from assets.asset import Asset
 from assets.display import Setting
 
 from ..icons import icon
-from ..setting_field import TEXT_INSET
 from ..theme import role
+from ..widgets.setting_field import TEXT_INSET
 from ..wording import count, kind_name, memory, triple
 from . import PanelRecord
 
@@ -141,7 +141,7 @@ class Inspector(QStackedWidget):
     def _make_tree(self) -> None:
         from pyqtgraph.parametertree import ParameterTree
 
-        from .. import fact_row  # noqa: F401  it registers the rows that only tell something
+        from ..widgets import fact_row  # noqa: F401  it registers the rows that only tell something
 
         self.tree = ParameterTree(showHeader=False)
         self.tree.setObjectName("inspector")

@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
-from .icons import icon
+from ..icons import icon
 
 VIEW_ACTIONS = (
     "view.front", "view.back", "view.right", "view.left", "view.top", "view.bottom", "",

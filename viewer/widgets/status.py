@@ -7,9 +7,9 @@ from typing import Any
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QLabel, QStatusBar
 
-from .bindings import NAVIGATION, hints
-from .theme import role
-from .wording import totals
+from ..bindings import NAVIGATION, hints
+from ..theme import role
+from ..wording import totals
 
 TIME_MS = 250
 """Least time between two changes of the frame time: each change of a label composes more of the window."""

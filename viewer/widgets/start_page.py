@@ -9,8 +9,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from .icons import icon
-from .wording import kind_name
+from ..icons import icon
+from ..wording import kind_name
 
 CARD = QSize(168, 148)
 PICTURE = QSize(168, 104)

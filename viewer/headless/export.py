@@ -10,9 +10,9 @@ from assets.convert import Conversion, conversions
 from assets.errors import BadInput
 from assets.formats import Format, formats, writer_for
 
-from .command_line import Request
-from .exporting import export
-from .headless import check_target, drive, load, report_warnings
+from ..command_line import Request
+from ..exporting import export
+from . import check_target, drive, load, report_warnings
 
 
 def export_file(request: Request) -> None:

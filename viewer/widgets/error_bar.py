@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
-from .icons import icon
+from ..icons import icon
 
 MOST_SHOWN = 3
 """So many sentences stand in the bar; the others follow in Details."""

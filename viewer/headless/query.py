@@ -11,8 +11,8 @@ from assets.errors import BadFile, BadInput
 from assets.formats import replacing
 from assets.triplane import Triplane
 
-from .command_line import Request
-from .headless import check_target, drive, load, report_warnings
+from ..command_line import Request
+from . import check_target, drive, load, report_warnings
 
 LARGEST_POINTS_BYTES = 4 << 30
 """Of a POINTS array in memory: a header that asks for more is refused before it is obeyed."""

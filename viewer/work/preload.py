@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 
 from assets.registry import records
 
-MODULES = ("pyqtgraph.parametertree", "viewer.fact_row")
+MODULES = ("pyqtgraph.parametertree", "viewer.widgets.fact_row")
 
 
 class Preload(QObject):

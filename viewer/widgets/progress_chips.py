@@ -5,10 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
-from .icons import icon
-from .jobs import Jobs
-from .runner import Task
-from .wording import THIN_SPACE
+from ..icons import icon
+from ..jobs import Jobs
+from ..wording import THIN_SPACE
+from ..work.runner import Task
 
 APPEAR_MS = 250
 """What is over sooner never shows."""

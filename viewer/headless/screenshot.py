@@ -14,8 +14,8 @@ from assets.scene import Scene
 from renderers.camera import Camera, read_camera
 from renderers.framing import common_up, framing
 
-from .command_line import Request, check_size
-from .headless import check_target, drive, load, report_warnings
+from ..command_line import Request, check_size
+from . import check_target, drive, load, report_warnings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,7 +113,7 @@ def _context():
     from renderers.gl import context
 
     if sys.platform in ("win32", "darwin") and not context.providers:
-        from .offscreen import OffscreenContext
+        from ..offscreen import OffscreenContext
 
         context.providers.append(OffscreenContext)
     return context.create_context()

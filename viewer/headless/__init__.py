@@ -18,7 +18,7 @@ from assets.errors import BadFile, TriptychError
 from assets.formats import ReadOptions, formats, open_path
 from assets.progress import Job, Progress, Result, run
 
-from .command_line import Request
+from ..command_line import Request
 from .progress_bar import ProgressBar
 
 
@@ -28,19 +28,19 @@ def do(request: Request) -> str:
     if request.job == "formats":
         return describe_formats()
     if request.job == "info":
-        from .headless_info import info
+        from .info import info
 
         return info(request)
     if request.job == "screenshot":
-        from .headless_screenshot import screenshot
+        from .screenshot import screenshot
 
         screenshot(request)
     elif request.job == "export":
-        from .headless_export import export_file
+        from .export import export_file
 
         export_file(request)
     else:
-        from .headless_query import query
+        from .query import query
 
         query(request)
     return ""

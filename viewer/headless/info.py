@@ -8,8 +8,8 @@ from typing import Any
 
 from assets.asset import Asset
 
-from .command_line import Request
-from .headless import align, load
+from ..command_line import Request
+from . import align, load
 
 
 def info(request: Request) -> str:
