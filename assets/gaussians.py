@@ -27,8 +27,8 @@ class GaussiansDisplay(Display):
     mode: str = setting("colour", "Mode", "What is drawn", choices=("colour", "depth", "centres"))
     sh_degree: int = setting(3, "SH degree", "Highest band of view-dependent colour that is drawn", low=0, high=3)
     size: float = setting(1.0, "Splat size", "Factor on the size of every splat", low=0.01, high=4.0, step=0.05)
-    min_opacity: float = setting(0.0, "Lowest opacity", "Hide fainter splats", low=0.0, high=1.0, step=0.01)
-    max_opacity: float = setting(1.0, "Highest opacity", "Hide denser splats", low=0.0, high=1.0, step=0.01)
+    min_opacity: float = setting(0.0, "Opacity from", "Hide fainter splats", low=0.0, high=1.0, step=0.01)
+    max_opacity: float = setting(1.0, "Opacity to", "Hide denser splats", low=0.0, high=1.0, step=0.01)
     max_scale: float = setting(
         1.0, "Largest splat", "Hide splats larger than this share of the scene", low=0.0, high=1.0, step=0.01
     )

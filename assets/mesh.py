@@ -160,7 +160,7 @@ class Mesh(Asset):
         rows = {
             "instances": str(len(placed)),
             "nodes": str(len(self.nodes)),
-            "texture coordinates": _share(sum(part.uv is not None for part in placed), len(placed)),
+            "uv": _share(sum(part.uv is not None for part in placed), len(placed)),
             "vertex colours": _share(sum(part.colors is not None for part in placed), len(placed)),
             "textures": str(textures) if textures else "no",
         }

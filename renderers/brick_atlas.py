@@ -10,6 +10,7 @@ that can be jumped over at once.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 from OpenGL import GL
@@ -47,40 +48,54 @@ class BrickAtlas:
             raise ValueError(f"{slots} bricks do not fit into the 3D textures of this graphics driver")
         self.grid = grid
         self._side = side
-        self._next = 0
-        size = (side * SLOT, side * SLOT, layers * SLOT)
-        self.densities = Texture(GL.GL_R16F, size)
-        self.colors = Texture(GL.GL_RGB16F, size)
-        self.index = Texture(GL.GL_R32I, grid.index.shape[::-1], linear=False)
-        self.index.write(index_of(grid.index, side))
+        self._size = (side * SLOT, side * SLOT, layers * SLOT)
+        self._textures: list[Texture] = []
+        self._steps = self._fill()
 
     @property
     def nbytes(self) -> int:
         """GPU memory, in bytes."""
-        return self.densities.nbytes + self.colors.nbytes + self.index.nbytes
+        return sum(texture.nbytes for texture in self._textures)
 
     def upload(self, seconds: float) -> bool:
-        """Copies layers of bricks for about `seconds`, at least one. Returns whether all are there."""
+        """Makes the textures and copies layers of bricks for about `seconds`. Returns whether all are there."""
         end = time.perf_counter() + seconds
+        for _ in self._steps:
+            if time.perf_counter() >= end:
+                return False
+        return True
+
+    def delete(self) -> None:
+        """Frees the textures."""
+        self._steps = iter(())
+        for texture in self._textures:
+            texture.delete()
+
+    def _make(self, internal: int, size: tuple[int, int, int], linear: bool = True) -> Texture:
+        self._textures.append(Texture(internal, size, linear=linear))
+        return self._textures[-1]
+
+    def _fill(self) -> Iterator[None]:
+        """Each step is short; the first ones allocate, which a software GL does by clearing."""
+        self.densities = self._make(GL.GL_R16F, self._size)
+        yield
+        self.colors = self._make(GL.GL_RGB16F, self._size)
+        yield
+        index = index_of(self.grid.index, self._side)
+        yield
+        self.index = self._make(GL.GL_R32I, self.grid.index.shape[::-1], linear=False)
+        self.index.write(index)
         per_layer = self._side**2
-        while self._next < len(self.grid.samples):
-            bricks = self.grid.samples[self._next : self._next + per_layer]
+        for first in range(0, len(self.grid.samples), per_layer):
+            yield
+            bricks = self.grid.samples[first : first + per_layer]
             layer = np.zeros((per_layer, SLOT, SLOT, SLOT, 4), np.float16)
             layer[: len(bricks)] = bricks
             layer = layer.reshape(self._side, self._side, *layer.shape[1:]).transpose(2, 0, 3, 1, 4, 5)
             layer = layer.reshape(SLOT, self._side * SLOT, self._side * SLOT, 4)
-            place = (0, 0, self._next // per_layer * SLOT)
+            place = (0, 0, first // per_layer * SLOT)
             self.densities.write(layer[..., 0], place)
             self.colors.write(layer[..., 1:], place)
-            self._next += per_layer
-            if time.perf_counter() >= end:
-                break
-        return self._next >= len(self.grid.samples)
-
-    def delete(self) -> None:
-        """Frees the textures."""
-        for texture in (self.densities, self.colors, self.index):
-            texture.delete()
 
 
 def index_of(slots: np.ndarray, side: int) -> np.ndarray:

@@ -26,11 +26,14 @@ from assets.progress import run  # noqa: E402
 from assets.samples import NAMES  # noqa: E402
 from assets.splats.spherical_harmonics import C0, basis  # noqa: E402
 from assets.triplane import Triplane  # noqa: E402
+from main import main as triptych  # noqa: E402
 
 SPACING = 0.92
 """Between the vessels, which stand side by side along x."""
 
 SPLATS = 15_000
+CARD_SIZE = "504x300"
+"""Pixels of the small pictures: three times those of a card on the start page."""
 LIGHT = np.array([0.45, 0.8, 0.4]) / np.linalg.norm([0.45, 0.8, 0.4])
 INK, TEAL, SAND, CORAL, GOLD = (
     np.array(color) / 255 for color in ((22, 42, 64), (38, 128, 134), (236, 220, 190), (226, 110, 80), (228, 170, 84))
@@ -181,12 +184,15 @@ def vessel_triplane(vessel: Vessel, name: str, x: float) -> Triplane:
 
 
 def main(folder: Path) -> None:
-    """Writes the three files into `folder`."""
+    """Writes the three files into `folder`, and beside each a small picture for the start page."""
     folder.mkdir(parents=True, exist_ok=True)
     bottle, jar, bowl = (folder / name for name in NAMES)
     run(save_path(vessel_mesh(BOTTLE, "bottle", -SPACING), bottle))
     run(save_path(vessel_splats(JAR, "jar", 0.0), jar))
     run(save_path(vessel_triplane(BOWL, "bowl", SPACING), bowl))
+    for path in (bottle, jar, bowl):
+        picture = path.with_suffix(".png")
+        triptych([str(path), "--screenshot", str(picture), "--size", CARD_SIZE, "--background", "transparent"])
 
 
 def _curve(profile: np.ndarray, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ QT = {"PySide6", "PyQt6", "PyQt5", "pyqtgraph", "qtawesome", "qtpy", "shiboken6"
 HEAVY = {"torch", "scipy", "trimesh", "PIL", "safetensors", "skimage", "DracoPy", "collada", "networkx", "lxml"}
 WITHOUT_QT = (
     *("session.py", "command_line.py", "headless/*.py", "colors.py", "exporting.py", "hands.py", "navigation.py"),
-    *("bindings.py", "pointer_event.py", "drawing.py", "actions.py", "settings.py", "wording.py"),
+    *("bindings.py", "pointer_event.py", "drawing.py", "actions.py", "settings.py", "wording.py", "own_view.py"),
     *("work/runner.py", "work/transfer.py", "work/worker.py"),
 )
 """Files of viewer/ that scripts, the command line and worker processes run without Qt."""

@@ -148,8 +148,6 @@ QWidget#startPage, QWidget#startContent {{ background: {window}; }}
 QFrame#dropZone {{ border: 1px dashed {faint}; border-radius: 8px; }}
 QLabel#dropOverlay {{ background: {drop}; border: 2px dashed {accent}; border-radius: 8px; font-size: 20px;
     color: {text}; }}
-QProgressBar {{ background: {line}; border: none; border-radius: 2px; max-height: 4px; min-height: 4px; }}
-QProgressBar::chunk {{ background: {accent}; border-radius: 2px; }}
 """
 
 MARKS = {

@@ -23,14 +23,14 @@ from PySide6.QtWidgets import (
 )
 
 from assets.asset import Asset
-from renderers.framing import common_up
 
 from .actions import action
 from .hands import Hands
 from .icons import icon
 from .jobs import Jobs
 from .menus import Menus
-from .navigation import Navigator, Pose
+from .navigation import Navigator
+from .own_view import OwnView
 from .panels import PanelRecord, panels
 from .recent_files import RecentFiles
 from .session import Session
@@ -68,8 +68,7 @@ class MainWindow(QMainWindow):
         self.recent_menu = QMenu(self)
         self._hands = Hands(self)
         self._menus = Menus(self)
-        self._own_pose: Pose | None = None
-        """The view that the window chose itself; while nobody moves it, it takes in what else is opened."""
+        self._own_view = OwnView(session.scene, self.navigator, settings.values, lambda: self.viewport.pixel_size)
         self._awaiting_thumbnail: list[tuple[Path, list[Asset]]] = []
         self.setWindowTitle("Triptych")
         self.setMinimumSize(800, 520)
@@ -227,17 +226,9 @@ class MainWindow(QMainWindow):
     # What happens.
 
     def _on_opened(self, path: Path, assets: list[Asset]) -> None:
-        scene = self.session.scene
         kinds = ", ".join(dict.fromkeys(asset.kind for asset in assets))
         self.recent.note(path, kinds)
-        untouched = self.navigator.pose is self._own_pose
-        if assets and (untouched or len(scene) == len(assets)):
-            if self.settings.values.up == "auto":
-                self.navigator.up_axis = common_up(scene)
-            self.navigator.look_at_all(scene.bounds(), self.viewport.pixel_size)
-            self._own_pose = self.navigator.pose
-        elif assets:
-            self.navigator.note_extent(scene.bounds())
+        self._own_view.take_in(assets)
         self._awaiting_thumbnail.append((path, assets))
 
     def _on_saved(self, path: Path) -> None:
@@ -281,6 +272,8 @@ class MainWindow(QMainWindow):
         self.status.tell_time()
         if self.viewport.exact is not None:
             self.stage.set_badge("Exact", "The reference picture, computed without the graphics card")
+        elif drawing.shown_full and self.session.preparing:
+            self.stage.set_badge("Preview", "Finer data is still being made")
         elif drawing.shown_full:
             self.stage.set_badge("Full", "Everything is drawn")
         else:

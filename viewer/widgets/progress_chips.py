@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, Qt, QTimer
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from ..icons import icon
 from ..jobs import Jobs
@@ -14,6 +15,32 @@ APPEAR_MS = 250
 """What is over sooner never shows."""
 MOST_SHOWN = 4
 TEXT_WIDTH = 272
+BAR_HEIGHT = 4
+
+
+class Bar(QWidget):
+    """A thin line that fills. QProgressBar repaints at once with every value, which composes the whole window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(BAR_HEIGHT)
+        self._fraction = 0.0
+
+    def tell(self, fraction: float) -> None:
+        """Shows a share, 0 … 1."""
+        if round(fraction * self.width()) != round(self._fraction * self.width()):
+            self.update()
+        self._fraction = fraction
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draws the groove and the share."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        radius = self.height() / 2
+        for share, role in ((1.0, QPalette.ColorRole.Mid), (self._fraction, QPalette.ColorRole.Accent)):
+            painter.setBrush(self.palette().color(role))
+            painter.drawRoundedRect(QRectF(0, 0, self.width() * share, self.height()), radius, radius)
 
 
 class Chip(QFrame):
@@ -31,7 +58,7 @@ class Chip(QFrame):
         self.cancel = QToolButton(icon=icon("x"), toolTip=f"Cancel: {task.title}")
         self.cancel.setAccessibleName(f"Cancel {task.title}")
         self.cancel.clicked.connect(lambda: jobs.cancel(task))
-        self.bar = QProgressBar(textVisible=False)
+        self.bar = Bar()
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.text, 1)
@@ -57,7 +84,7 @@ class Chip(QFrame):
         known = progress.total > 0 and task.state == "running"
         self.share.setText(f"{100 * progress.fraction:.0f}{THIN_SPACE}%" if known else "")
         # Never the busy animation: under a software GL each of its frames composes the whole window.
-        self.bar.setValue(round(100 * progress.fraction) if known else 0)
+        self.bar.tell(progress.fraction if known else 0.0)
 
 
 class ProgressChips(QWidget):

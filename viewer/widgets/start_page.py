@@ -159,7 +159,7 @@ class StartPage(QScrollArea):
         samples = self._window.samples()
         known = {path for path, _ in samples}
         recent = [entry for entry in self._window.recent.existing() if entry.path not in known][:MOST_RECENT]
-        rows = [("Samples", [(path, kind, self._window.recent.thumbnail(path)) for path, kind in samples])]
+        rows = [("Samples", [(path, kind, path.with_suffix(".png")) for path, kind in samples])]
         rows.append(("Recent", [(entry.path, entry.kind, entry.thumbnail) for entry in recent]))
         for heading, files in rows:
             if not files:
