@@ -60,10 +60,7 @@ class BrickAtlas:
     def upload(self, seconds: float) -> bool:
         """Makes the textures and copies layers of bricks for about `seconds`. Returns whether all are there."""
         end = time.perf_counter() + seconds
-        for _ in self._steps:
-            if time.perf_counter() >= end:
-                return False
-        return True
+        return all(time.perf_counter() < end for _ in self._steps)
 
     def delete(self) -> None:
         """Frees the textures."""

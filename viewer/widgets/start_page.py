@@ -146,13 +146,14 @@ class StartPage(QScrollArea):
         label = QLabel(title)
         label.setProperty("heading", True)
         row.addWidget(label)
-        row.addStretch(1)
+        row.addSpacing(8)
         if title == "Samples":
             button = QPushButton("Open all three")
             button.setProperty("flat", True)
             button.setToolTip("A mesh, splats and a triplane side by side")
             button.clicked.connect(lambda: self._window.open_paths(paths))
             row.addWidget(button)
+        row.addStretch(1)
         return row
 
     def _add_cards(self, column: QVBoxLayout) -> None:
