@@ -233,7 +233,7 @@ def test_export_changes_the_kind_where_a_conversion_leads_there(triptych, tmp_pa
     assert (found["kind"], found["counts"]["channels"], found["counts"]["rows"]) == ("triplane", 4, 16)
     np.save(tmp_path / "points.npy", np.array([[0, 0, 0], [0.5, 0.2, 0.1]]))
     succeeded(triptych("cube.safetensors", "--query", "points.npy", "out.npz"))
-    assert np.load(tmp_path / "out.npz")["density"].shape == (2,)
+    assert np.load(tmp_path / "out.npz")["density"].shape == (2, 1)
 
 
 def test_export_refuses_what_nothing_leads_to(triptych, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class Field:
         """The field at `points` (N,3) of the asset's frame (world points: apply the inverse of its transform first).
 
         Returns, of density_raw, density, rgb_raw, rgb, sdf, udf, occupancy_logit, deformation, features and label,
-        those that the family has: (N,) f32, or (N,c) where there are several channels; label (N,) i64. viewdirs: (N,3)
+        those that the family has, each (N,c) f32 with one column for what is one number; label (N,1) i64. viewdirs: (N,3)
         from the eye to the point, any length, in the same frame; time: (N,) or one number. Raises BadInput.
         """
         return run(self.query_job(points, viewdirs, time))
@@ -142,8 +142,7 @@ class Field:
             with bounded_threads():
                 parts.append({name: value.cpu().numpy() for name, value in self.values(*batch).items()})
             yield Progress(min(start + self.chunk, len(points)), len(points), "Evaluating the field")
-        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return {name: value[:, 0] if value.shape[1] == 1 else value for name, value in joined.items()}
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _check_query(
         self, points: np.ndarray, viewdirs: np.ndarray | None, time: np.ndarray | None

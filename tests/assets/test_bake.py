@@ -73,7 +73,7 @@ def test_samples_are_the_field_at_the_corners(triposr: Triplane, grids: list[Bri
     points = grid.box[0] + (grid.box[1] - grid.box[0]) * lattice / grid.resolution
     found = Field(triposr, "cpu").query(points)
     stored = grid.samples[grid.index[tuple(bricks.T)], *corners.T].astype(np.float32)
-    np.testing.assert_allclose(stored[:, 0], found["density_raw"], atol=2e-2)
+    np.testing.assert_allclose(stored[:, :1], found["density_raw"], atol=2e-2)
     np.testing.assert_allclose(stored[:, 1:], found["rgb_raw"], atol=2e-2)
 
 
@@ -88,7 +88,7 @@ def test_what_is_left_out_cannot_be_seen(triposr: Triplane, grids: list[BrickGri
     bricks = ((points - grid.box[0]) / (grid.box[1] - grid.box[0]) * grid.resolution // BRICK).astype(int)
     dropped = grid.index[tuple(bricks[:, ::-1].T)] < 0
     density = np.zeros(len(points))
-    density[dropped] = Field(triposr, "cpu").query(points[dropped])["density"]
+    density[dropped] = Field(triposr, "cpu").query(points[dropped])["density"][:, 0]
     lost = 1 - np.exp(-density.reshape(128, -1).mean(0))
     assert dropped.mean() > 0.5 and 0 < lost.max() < LOST_OPACITY
 

@@ -51,7 +51,7 @@ def test_matter_is_where_the_mesh_is_closed(fitted: Triplane) -> None:
     low, high = fitted.local_bounds()
     points = np.random.default_rng(5).uniform(low, high, (40_000, 3))
     inside = ((points / RADII) ** 2).sum(1) < 1
-    dense = Field(fitted, "cpu").query(points)["density"] > fitted.description.surface.level
+    dense = Field(fitted, "cpu").query(points)["density"][:, 0] > fitted.description.surface.level
     assert (inside & dense).sum() / (inside | dense).sum() > 0.96
 
 
@@ -59,7 +59,7 @@ def test_empty_space_is_empty_and_matter_opaque(fitted: Triplane) -> None:
     low, high = fitted.local_bounds()
     points = np.random.default_rng(6).uniform(low, high, (40_000, 3))
     shell = np.sqrt(((points / RADII) ** 2).sum(1))
-    density = Field(fitted, "cpu").query(points)["density"]
+    density = Field(fitted, "cpu").query(points)["density"][:, 0]
     assert np.median(density[shell < 0.85]) > 500
     assert np.quantile(density[shell > 1.15], 0.99) < 0.01
 

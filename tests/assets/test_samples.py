@@ -56,7 +56,7 @@ def test_they_stand_side_by_side_on_the_ground(assets: list[Asset]) -> None:
     field = assets[2]
     heights = np.linspace(*field.local_bounds()[:, 1], 200)
     axis = np.stack([np.zeros(200), heights, np.zeros(200)], 1)
-    matter = heights[Field(field, "cpu").query(axis)["density"] > 25]
+    matter = heights[Field(field, "cpu").query(axis)["density"][:, 0] > 25]
     assert abs(matter.min() + field.transform[1, 3]) < 0.02
 
 

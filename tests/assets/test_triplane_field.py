@@ -126,7 +126,7 @@ def test_a_query_is_the_same_in_chunks(triposr: Triplane) -> None:
 
 def test_no_points_give_no_values(triposr: Triplane) -> None:
     found = Field(triposr, "cpu").query(np.empty((0, 3)))
-    assert found["density"].shape == (0,) and found["rgb"].shape == (0, 3)
+    assert found["density"].shape == (0, 1) and found["rgb"].shape == (0, 3)
 
 
 def test_threads_and_gradients_are_left_as_they_were(triposr: Triplane) -> None:
@@ -156,7 +156,7 @@ def test_view_and_time_are_demanded_where_the_field_needs_them() -> None:
         field.query(points, points + 1)
     with pytest.raises(BadInput, match="5 points but 4 viewdirs"):
         field.query(points, np.ones((4, 3)), 0.5)
-    assert field.query(points, points + 1, 0.5)["density"].shape == (5,)
+    assert field.query(points, points + 1, 0.5)["density"].shape == (5, 1)
 
 
 def test_planes_without_decoder_cannot_be_asked() -> None:

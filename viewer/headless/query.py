@@ -62,6 +62,8 @@ def read_points(path: Path) -> dict[str, np.ndarray]:
         if name not in arrays:
             continue
         array = arrays[name]
+        if name == "time" and array.shape == (count, 1):
+            array = array[:, 0]
         if array.shape != shape and not (name == "time" and array.shape == ()):
             wanted = "(N, 3)" if name == "points" else str(shape)
             raise BadFile(path, f"has {name} of shape {array.shape}, not {wanted}")
