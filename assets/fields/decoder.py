@@ -123,8 +123,8 @@ class Field:
         """The field at `points` (N,3) of the asset's frame (world points: apply the inverse of its transform first).
 
         Returns, of density_raw, density, rgb_raw, rgb, sdf, udf, occupancy_logit, deformation, features and label,
-        those that the family has, each (N,c) f32 with one column for what is one number; label (N,1) i64. viewdirs: (N,3)
-        from the eye to the point, any length, in the same frame; time: (N,) or one number. Raises BadInput.
+        those that the family has, each (N,c) f32 with one column for what is one number; label (N,1) i64. viewdirs:
+        (N,3) from the eye to the point, any length, in the same frame; time: (N,) or one number. Raises BadInput.
         """
         return run(self.query_job(points, viewdirs, time))
 
