@@ -297,3 +297,30 @@ def test_panels_are_declared_whole() -> None:
     assert ids and len(set(ids)) == len(ids)
     for panel in panels:
         assert re.fullmatch(r"[a-z][a-z_]*", panel.id) and panel.title[0].isupper() and callable(panel.make)
+
+
+def test_fifty_assets_come_and_go_without_a_trace(gl: object) -> None:
+    """One frame, as a window has it: what assets of all kinds took is free again as soon as they are closed."""
+    from assets.scene import Scene
+    from renderers.frame import Frame
+    from renderers.framing import framing
+    from renderers.gl.lifetime import living
+
+    scene, frame = Scene(), Frame()
+    camera = framing(None, size=(32, 24))
+    kinds = list(KINDS)
+    empty: dict[str, int] = {}
+    for number in range(50 + len(kinds)):
+        asset = prepared(KINDS[kinds[number % len(kinds)]])
+        scene.add(asset)
+        frame.draw(scene, camera)
+        opened = dict(+living)
+        scene.remove(asset)
+        frame.draw(scene, camera)
+        if number < len(kinds):
+            # The frame's own targets are made when a kind first needs them, and stay.
+            empty = dict(+living)
+            continue
+        assert sum(opened.values()) > sum(empty.values())
+        assert dict(+living) == empty
+    frame.dispose()
