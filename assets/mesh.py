@@ -156,13 +156,11 @@ class Mesh(Asset):
     def facts(self) -> dict[str, str]:
         """What can be told without a long look: what the parts carry, and whether a smaller mesh is closed."""
         placed = [part for part, _ in self.instances()]
-        textures = sum(len(material.textures()) for material in self.materials)
         rows = {
             "instances": str(len(placed)),
             "nodes": str(len(self.nodes)),
             "uv": _share(sum(part.uv is not None for part in placed), len(placed)),
             "vertex colours": _share(sum(part.colors is not None for part in placed), len(placed)),
-            "textures": str(textures) if textures else "no",
         }
         if sum(len(part.faces) for part in self.parts) <= _WATERTIGHT_FACES:
             if self._watertight is None:

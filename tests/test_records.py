@@ -324,3 +324,9 @@ def test_fifty_assets_come_and_go_without_a_trace(gl: object) -> None:
         assert sum(opened.values()) > sum(empty.values())
         assert dict(+living) == empty
     frame.dispose()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fact_is_told_once(kind: str) -> None:
+    asset = KINDS[kind]()
+    assert not set(asset.facts()) & set(asset.counts())

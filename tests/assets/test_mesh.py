@@ -117,8 +117,7 @@ def test_fans_and_joined_corners() -> None:
 def test_facts_and_memory() -> None:
     mesh = _mesh(trimesh.creation.box())
     assert mesh.facts() == {
-        "instances": "1", "nodes": "1", "uv": "no", "vertex colours": "no", "textures": "no",
-        "watertight": "yes",
+        "instances": "1", "nodes": "1", "uv": "no", "vertex colours": "no", "watertight": "yes",
     }  # fmt: skip
     picture = np.zeros((4, 4, 4), np.uint8)
     before = mesh.nbytes
