@@ -1,0 +1,85 @@
+"""What there is of an asset to hold on to: fine points over its visible matter, and which of them hang together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+    from scipy.spatial import cKDTree
+
+
+@dataclass(frozen=True, eq=False)
+class Matter:
+    """points: (M,3) f64 in the asset's frame. edges: (E,2) integers, pairs of points that hang together by matter, each
+    pair once. spacing: the usual distance between neighbours."""
+
+    points: np.ndarray
+    edges: np.ndarray
+    spacing: float
+
+    @property
+    def nbytes(self) -> int:
+        """Main memory, in bytes."""
+        return self.points.nbytes + self.edges.nbytes
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """For questions about the nearest points."""
+        from scipy.spatial import cKDTree
+
+        return cKDTree(self.points)
+
+    def lengths(self) -> csr_matrix:
+        """The edges as a symmetric sparse matrix (M,M) of their lengths."""
+        return length_matrix(self.points, self.edges)
+
+    def __getstate__(self) -> dict:
+        # The tree is made again where it is needed.
+        return {name: value for name, value in vars(self).items() if name != "tree"}
+
+
+def length_matrix(points: np.ndarray, edges: np.ndarray) -> csr_matrix:
+    """`edges` (E,2) between `points` (M,3) as a symmetric sparse matrix (M,M) of their lengths."""
+    from scipy.sparse import coo_matrix
+
+    first, second = edges.T
+    # Points at one place hang together too; a stored zero would be no edge.
+    lengths = np.maximum(np.linalg.norm(points[first] - points[second], axis=1), 1e-12)
+    shape = (len(points), len(points))
+    return coo_matrix((np.tile(lengths, 2), (np.r_[first, second], np.r_[second, first])), shape).tocsr()
+
+
+def bridged(matter: Matter, most_parts: int) -> Matter:
+    """The matter with its loose parts, all but the `most_parts` largest, linked to the nearest point of a large one, so
+    that crumbs follow what they lie on and a graph has nodes for every part."""
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    count, part = connected_components(matter.lengths(), directed=False)
+    if count <= most_parts:
+        return matter
+    sizes = np.bincount(part)
+    large = np.zeros(count, bool)
+    large[np.argsort(-sizes, kind="stable")[:most_parts]] = True
+    kept, loose = np.flatnonzero(large[part]), np.flatnonzero(~large[part])
+    distance, nearest = cKDTree(matter.points[kept]).query(matter.points[loose])
+    # One bridge per part, where it is shortest.
+    order = np.lexsort((distance, part[loose]))
+    first = order[np.unique(part[loose][order], return_index=True)[1]]
+    bridges = np.stack([loose[first], kept[nearest[first]]], 1)
+    return Matter(matter.points, np.concatenate([matter.edges, bridges]), matter.spacing)
+
+
+def unconnected(matter: Matter) -> Matter:
+    """The matter with links over gaps as well: each point to its nearest neighbours, wherever they belong."""
+    neighbours = matter.tree.query(matter.points, k=min(13, len(matter.points)))[1]
+    if neighbours.ndim < 2:
+        return matter
+    pairs = np.stack([np.repeat(neighbours[:, 0], neighbours.shape[1] - 1), neighbours[:, 1:].ravel()], 1)
+    joined = np.sort(np.concatenate([matter.edges, pairs]), axis=1)
+    return bridged(Matter(matter.points, np.unique(joined[joined[:, 0] != joined[:, 1]], axis=0), matter.spacing), 1)

@@ -1,0 +1,121 @@
+"""All of a deformation that can be prepared before the hand moves: matter, graph and bindings, made by a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..asset import Asset
+from ..errors import BadInput
+from ..progress import Job, Progress, stage
+from .binding import Binding
+from .drag import Dab, Drag, Region
+from .graph import Graph, build_graph
+from .kinds import Elements, deformable
+from .matter import Matter, unconnected
+
+NODES = 512
+MOST_NODES = 4096
+
+_BLOCK = 1 << 17
+
+
+@dataclass(frozen=True, eq=False)
+class Rig:
+    """elements, bindings: what follows the nodes and how, one per placed part of a mesh (in the order of
+    `Mesh.instances`), one for other kinds; elements are (N,3) f32 or f64 in the asset's frame. matter_binding: of the
+    matter's points. centre: (3,) f64, subtracted before anything is computed in f32. size: diagonal of the asset's
+    bounds."""
+
+    graph: Graph
+    matter: Matter
+    elements: tuple[np.ndarray, ...]
+    bindings: tuple[Binding, ...]
+    matter_binding: Binding
+    centre: np.ndarray
+    size: float
+    _masked: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Main memory, in bytes."""
+        held = (*self.bindings, self.matter_binding, *self.elements)
+        return self.matter.nbytes + sum(part.nbytes for part in held)
+
+    def __getstate__(self) -> dict:
+        return vars(self) | {"_masked": {}}
+
+    def masked_bindings(self, drag: Drag) -> tuple[tuple[Binding, ...], Binding]:
+        """The bindings under what `drag` lets move, and that of the matter's points. The last few answers are kept."""
+        if drag.region is None and not drag.dabs and not drag.base_fixed:
+            return self.bindings, self.matter_binding
+        key = (drag.region, drag.dabs, drag.base_fixed)
+        if key not in self._masked:
+            while len(self._masked) >= 4:
+                self._masked.pop(next(iter(self._masked)))
+            painted = paint_mask(self.matter.points, drag.dabs, drag.base_fixed)
+            masked = tuple(
+                binding.masked(region_mask(points, drag.region) * painted[binding.near])
+                for points, binding in zip(self.elements, self.bindings, strict=True)
+            )
+            matter = self.matter_binding.masked(region_mask(self.matter.points, drag.region) * painted)
+            self._masked[key] = (masked, matter)
+        return self._masked[key]
+
+
+def make_rig(asset: Asset, nodes: int = NODES, connected: bool = True) -> Job[Rig]:
+    """The rig of an asset. nodes: how many, up to MOST_NODES. connected: link only through matter; False: gaps are
+    bridged. Raises BadInput where there is no visible matter or the kind does not deform."""
+    if not 4 <= nodes <= MOST_NODES:
+        raise BadInput(f"A deformation graph has 4 to {MOST_NODES} nodes, not {nodes}.")
+    bounds = asset.local_bounds()
+    kind = deformable(asset)
+    matter, elements = yield from stage(kind.matter(asset), 0.0, 0.5)
+    if bounds is None or not len(matter.points):
+        raise BadInput(f"{asset.name}: has no visible matter that could be dragged.")
+    size = float(np.linalg.norm(bounds[1] - bounds[0]))
+    return (yield from stage(assemble(matter if connected else unconnected(matter), elements, nodes, size), 0.5, 1.0))
+
+
+def assemble(matter: Matter, elements: list[Elements], nodes: int, size: float) -> Job[Rig]:
+    """A job that makes the rig of `elements` that follow `matter`; `size` is the asset's."""
+    graph, matter = yield from stage(build_graph(matter, nodes), 0.0, 0.4)
+    bindings = []
+    for index, part in enumerate(elements):
+        share = (0.4 + 0.6 * index / len(elements), 0.4 + 0.6 * (index + 1) / len(elements))
+        bindings.append((yield from stage(_bind(graph, matter, part.points, part.near), *share)))
+    # Elements may be the matter's own points; then both are one binding.
+    own = next((b for part, b in zip(elements, bindings, strict=True) if part.points is matter.points), None)
+    if own is None:
+        own = graph.bind(matter.points, np.arange(len(matter.points)))
+    places = tuple(part.points for part in elements)
+    return Rig(graph, matter, places, tuple(bindings), own, graph.nodes.mean(0), max(size, 1e-12))
+
+
+def _bind(graph: Graph, matter: Matter, points: np.ndarray, near: np.ndarray | None) -> Job[Binding]:
+    """Binds elements in blocks, after looking for the nearest matter where it is not known."""
+    parts = []
+    for start in range(0, max(len(points), 1), _BLOCK):
+        block = points[start : start + _BLOCK]
+        at = matter.tree.query(block)[1] if near is None else near[start : start + _BLOCK]
+        parts.append(graph.bind(block, np.asarray(at), matter))
+        yield Progress(start, len(points), f"Binding {len(points):,} elements")
+    return Binding(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("nodes", "weights", "near")))
+
+
+def region_mask(points: np.ndarray, region: Region | None) -> np.ndarray:
+    """How far a region lets `points` (N,3) move: (N,), 0 … 1."""
+    if region is None:
+        return np.ones(len(points))
+    blocks = [region.mask(points[start : start + _BLOCK]) for start in range(0, len(points), _BLOCK)]
+    return np.concatenate(blocks) if blocks else np.zeros(0)
+
+
+def paint_mask(points: np.ndarray, dabs: tuple[Dab, ...], base_fixed: bool) -> np.ndarray:
+    """How far the painted region lets `points` (N,3) move: (N,), 0 … 1. Later dabs lie over earlier ones."""
+    mask = np.full(len(points), 0.0 if base_fixed else 1.0)
+    for dab in dabs:
+        cover = dab.cover(points)
+        mask += cover * ((0.0 if dab.fixed else 1.0) - mask)
+    return mask

@@ -1,0 +1,70 @@
+"""What a dragged asset wears: a rig, the drag, and the pose that it leads to.
+
+A warp is never changed: another drag, another warp on the same rig. So history keeps warps as they are, a few tens of
+kilobytes each beside the rig that they share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .binding import Binding, Pose, Skin
+from .drag import Drag
+
+if TYPE_CHECKING:
+    from .rig import Rig
+    from .volume import WarpVolume
+
+
+@dataclass(frozen=True, eq=False)
+class Warp:
+    """A drag and where it led.
+
+    drag: in the asset's frame. rig, pose: what it was solved on and what came out; None for a field whose warp was read
+    from a file, which has a `stored` volume instead. bindings: those of the rig under the drag's region, one per placed
+    part of a mesh, one for other kinds; matter_binding: that of the matter's points. heat: (n,) f64, how much each node
+    feels the drag, 0 … 1.
+    """
+
+    drag: Drag
+    rig: Rig | None
+    pose: Pose | None
+    bindings: tuple[Binding, ...] = ()
+    matter_binding: Binding | None = None
+    heat: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    stored: WarpVolume | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Main memory of what only this warp holds, in bytes: masked weights count, those of the rig don't."""
+        own = sum(
+            binding.weights.nbytes
+            for binding, plain in zip(self.bindings, self.rig.bindings if self.rig else (), strict=False)
+            if binding is not plain
+        )
+        return own + (self.pose.nbytes if self.pose else 0) + (self.stored.nbytes if self.stored else 0)
+
+    @property
+    def skin(self) -> Skin:
+        """What applies the pose to bound elements. Needs a rig."""
+        return Skin(self.rig.graph.nodes, self.pose, self.rig.centre)
+
+    @cached_property
+    def volume(self) -> WarpVolume:
+        """The inverse map of a field's warp, from moved places back to where they were."""
+        from .volume import scatter
+
+        return self.stored if self.stored is not None else scatter(self)
+
+    @cached_property
+    def moved_bounds(self) -> np.ndarray | None:
+        """A box (2,3) f64 of the asset's frame that holds all moved matter; None where only a volume is known."""
+        if self.rig is None:
+            return self.stored.bounds if self.stored is not None else None
+        matter = self.rig.matter
+        moved = self.skin.points(matter.points, self.matter_binding)
+        return np.stack([moved.min(0) - matter.spacing, moved.max(0) + matter.spacing])
