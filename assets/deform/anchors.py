@@ -127,7 +127,7 @@ class Anchors:
         rig, drag = self.rig, self.drag
         reach = max(OFF_ASSET * rig.size, 4 * rig.matter.spacing)
         sources = np.array([handle.source for handle in drag.handles], np.float64).reshape(-1, 3)
-        distances, near = rig.matter.tree.query(sources)
+        distances, near = self._nearest(sources)
         if (distances > reach).any():
             index = int(np.argmax(distances))
             raise BadInput(
@@ -135,16 +135,35 @@ class Anchors:
                 f"{rig.size:.3g} large: put it on what can be seen."
             )
         pins = np.array(drag.pins, np.float64).reshape(-1, 3)
-        away, pinned = rig.matter.tree.query(pins)
+        away, pinned = self._nearest(pins)
         kept = away <= reach
         if not kept.all():
             self.notes.append(f"{int((~kept).sum())} of {len(pins)} pins lie beside the asset and hold nothing.")
         points = np.concatenate([sources, pins[kept]])
-        near = np.concatenate([near, pinned[kept]]).astype(np.int64)
+        near = np.concatenate([near, pinned[kept]])
         binding = rig.graph.bind(points, near)
         if (binding.weights.sum(1) == 0).any():
             raise BadInput("A handle or pin lies on a part that is too small to be dragged.")
         return _Places(points, near, binding)
+
+    def _nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances (m,) to the nearest matter of `points` (m,3), and which it is. Where parts touch, several are
+        equally near: then the part counts at which most of the points lie."""
+        matter, graph = self.rig.matter, self.rig.graph
+        if not len(points):
+            return np.zeros(0), np.zeros(0, np.int64)
+        count = min(8, len(matter.points))
+        distances, near = (found.reshape(len(points), count) for found in matter.tree.query(points, k=count))
+        equal = distances <= distances[:, :1] + SAME_PLACE * self.rig.size
+        parts = np.where(equal, graph.part[np.maximum(graph.owner[near], 0)], -1)
+        # A part counts once for each point at which it is among the nearest.
+        votes = np.zeros(int(graph.part.max()) + 1)
+        for column in range(count):
+            fresh = (parts[:, column] >= 0) & ~(parts[:, :column] == parts[:, column : column + 1]).any(1)
+            votes += np.bincount(parts[fresh, column], minlength=len(votes))
+        best = np.where(equal, votes[np.maximum(parts, 0)], -1.0).argmax(1)
+        rows = np.arange(len(points))
+        return distances[rows, best], near[rows, best].astype(np.int64)
 
     def _mask_at(self, points: np.ndarray, near: np.ndarray) -> np.ndarray:
         """What region and paint let through at `points` (m,3), which lie at the matter points `near`."""

@@ -79,7 +79,7 @@ class Graph:
         shares[owner < 0] = 0.0
         if matter is not None:
             shares[np.linalg.norm(points - matter.points[near], axis=1) > FLOATING * matter.spacing] = 0.0
-        return _padded(candidates[:, :INFLUENCES]), _quantised(shares)
+        return _in_four_columns(np.maximum(candidates, 0)), _in_four_columns(_quantised(shares))
 
     def distances_from(self, sources: np.ndarray, offsets: np.ndarray, limit: float) -> np.ndarray:
         """Distances (n,) through matter to all nodes from a place that lies `offsets` (s,) away from the nodes
@@ -210,11 +210,11 @@ def _quantised(shares: np.ndarray) -> np.ndarray:
     there = total[:, 0] > 0
     largest = weights.argmax(1)
     weights[there, largest[there]] += FULL - weights[there].sum(1)
-    return weights.astype(np.uint16)
+    return weights
 
 
-def _padded(nodes: np.ndarray) -> np.ndarray:
-    """Four columns of node numbers; what is missing is node 0, with no weight."""
-    out = np.zeros((len(nodes), INFLUENCES), np.uint16)
-    out[:, : nodes.shape[1]] = np.maximum(nodes, 0)
+def _in_four_columns(values: np.ndarray) -> np.ndarray:
+    """The first four columns as u16; what is missing is node 0, with no weight."""
+    out = np.zeros((len(values), INFLUENCES), np.uint16)
+    out[:, : values.shape[1]] = values[:, :INFLUENCES]
     return out

@@ -2,10 +2,10 @@
 
 The energy is that of "As-Rigid-As-Possible Surface Modeling" (Sorkine and Alexa 2007) on the links of the graph, with
 rotations that are asked to agree with their neighbours' ("Smooth Rotation Enhanced As-Rigid-As-Possible Mesh
-Animation", Levi and Gotsman 2015): how much is the rigidity. Two steps take turns: the rotation of each node that fits its links
-best, and the positions that fit these rotations best, a linear system that is factored once for a set of handles and
-pins. Handles and pins are soft but stiff: what they hold is the moved *point*, blended from four nodes as everything
-else is, so a handle need not lie on a node.
+Animation", Levi and Gotsman 2015): how much is the rigidity. Two steps take turns: the rotation of each node that fits
+its links best, and the positions that fit these rotations best, a linear system that is factored once for a set of
+handles and pins. Handles and pins are soft but stiff: what they hold is the moved *point*, blended from four nodes as
+everything else is, so a handle need not lie on a node.
 
 Everything starts from rest. `solve` always goes the same way, from a first guess of the rotations (handles that turn as
 a group hand their turn on, fading towards what is held) to convergence: its answer hangs on the drag alone, and a drag
@@ -39,10 +39,12 @@ LARGEST_STRETCH = 4.0
 HANDLE, PIN, HELD = 1e4, 1e5, 1e6
 """Stiffness of handles, of pins and of what may not move, in units of a node's own links."""
 
+LEAST = 1e-12
+
 SOFT_HOLD = 0.25
 """Stiffness with which the falloff of a handle holds a node where half of its influence is gone."""
 
-STIFFEST = 4.0
+STIFFEST = 40.0
 """Weight of the agreement of rotations at rigidity 1."""
 
 RESTS = 0.3
@@ -60,7 +62,7 @@ class Solver:
         self._rest = rig.graph.nodes - rig.centre
         self._link()
         self._factor()
-        self._smooth = STIFFEST * drag.rigidity**2
+        self._smooth = STIFFEST * drag.rigidity**3
         self.heat = self._influence()
         self._turns = self._moved = None
 
@@ -150,7 +152,8 @@ class Solver:
         self._stiffness = typical * np.where(anchors.is_pin, PIN, HANDLE)
         self._hold = typical * np.where(anchors.hold >= 1.0, HELD, SOFT_HOLD * anchors.hold / (1.001 - anchors.hold))
         rows = anchors.rows
-        system = self._laplacian + diags(self._hold) + rows.T @ diags(self._stiffness) @ rows
+        # The last term is nothing but a guard against a node that hangs on nothing.
+        system = self._laplacian + diags(self._hold + LEAST * typical) + rows.T @ diags(self._stiffness) @ rows
         # The matrix is symmetric and positive: without pivoting its factors stay as sparse as it is.
         options = {"SymmetricMode": True}
         self._solve = splu(system.tocsc(), "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options).solve
