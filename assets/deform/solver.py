@@ -19,6 +19,7 @@ import numpy as np
 from ..asset import Asset
 from ..progress import Job, Progress, stage
 from ..splats.quaternions import from_matrices
+from .acceleration import Acceleration
 from .anchors import Anchors
 from .binding import Pose
 from .drag import Drag
@@ -29,9 +30,16 @@ from .warp import Warp
 STEPS = 4
 """Rounds of a live step."""
 
-MOST_ROUNDS = 300
+MOST_ROUNDS = 150
 CONVERGED = 2e-6
 """Largest movement of a node in a round, as a share of the asset's size, at which a solution is final."""
+
+SETTLED = 1e-4
+"""Mean change of a node in a round, in spacings, below which a live picture rests."""
+
+STRIDE, MOST_STRIDES, ROUNDS_PER_STRIDE = 0.08, 12, 6
+"""How far handles go at a time on the way to far targets, as a share of the asset's size; how often; how many rounds
+each time."""
 
 LARGEST_STRETCH = 4.0
 """Gradients stretch and squash by this factor at most: beyond it splats become needles and fields thin out."""
@@ -64,27 +72,34 @@ class Solver:
         self._factor()
         self._smooth = STIFFEST * drag.rigidity**3
         self.heat = self._influence()
-        self._turns = self._moved = None
+        self._turns = self._moved = self._aim = None
+        self._acceleration = Acceleration()
 
     def step(self, targets: np.ndarray, iterations: int = STEPS) -> Pose:
         """Goes `iterations` rounds from the last answer towards `targets` (h,3) of the asset's frame."""
         if self._moved is None:
-            return self.solve(targets)
+            self._moved, self._turns = self._rest.copy(), np.tile(np.eye(3), (len(self._rest), 1, 1))
         goals = self._goals(targets)
-        for _ in range(iterations):
-            self._turns = turned_towards(self._fit(self._moved, self._turns), self._turns)
+        if self._aim is None or not np.array_equal(goals, self._aim):
+            self._aim, self._acceleration = goals, Acceleration()
             self._moved = self._place(self._turns, self._turns, goals)
+        for _ in range(iterations):
+            self._go_round(goals, turned_towards(self._fit(self._moved, self._turns), self._turns))
         return self._pose(goals)
+
+    @property
+    def settled(self) -> bool:
+        """Whether further steps towards the same targets would change nothing that is seen."""
+        return self._acceleration.residual < SETTLED * len(self._rest) ** 0.5
 
     def solve(self, targets: np.ndarray | None = None) -> Pose:
         """The answer for `targets` (h,3) of the asset's frame, by default the drag's own."""
         goals = self._goals(self.targets() if targets is None else targets)
-        self._turns = exponential(self._first_guess(goals))
-        self._moved = self._place(self._turns, self._turns, goals)
+        self._aim, self._acceleration = goals, Acceleration()
+        self._start(goals)
         for _ in range(MOST_ROUNDS):
             before = self._moved
-            self._turns = nearest_rotations(self._fit(before, self._turns))
-            self._moved = self._place(self._turns, self._turns, goals)
+            self._go_round(goals, nearest_rotations(self._fit(before, self._turns)))
             if np.abs(self._moved - before).max(initial=0.0) < CONVERGED * self.rig.size:
                 break
         return self._pose(goals)
@@ -150,7 +165,8 @@ class Solver:
         anchors = self._anchors
         typical = float(np.median(self._degrees))
         self._stiffness = typical * np.where(anchors.is_pin, PIN, HANDLE)
-        self._hold = typical * np.where(anchors.hold >= 1.0, HELD, SOFT_HOLD * anchors.hold / (1.001 - anchors.hold))
+        self._fixed = anchors.hold >= 1.0
+        self._hold = typical * np.where(self._fixed, HELD, SOFT_HOLD * anchors.hold / (1.001 - anchors.hold))
         rows = anchors.rows
         # The last term is nothing but a guard against a node that hangs on nothing.
         system = self._laplacian + diags(self._hold + LEAST * typical) + rows.T @ diags(self._stiffness) @ rows
@@ -158,6 +174,36 @@ class Solver:
         options = {"SymmetricMode": True}
         self._solve = splu(system.tocsc(), "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options).solve
         self._pull = (rows.T @ diags(self._stiffness)).tocsr()
+
+    def _start(self, goals: np.ndarray) -> None:
+        """A first state: the turns of groups where there are some, else the way of the handles in a few strides, so
+        that far targets are reached as a hand would reach them."""
+        vectors = self._first_guess(goals)
+        self._turns = self._still(exponential(vectors))
+        self._moved = self._place(self._turns, self._turns, goals)
+        rest = self._anchors.goals(self.targets(0.0)) - self.rig.centre
+        way = np.linalg.norm(goals - rest, axis=1).max(initial=0.0) / self.rig.size
+        strides = min(int(np.ceil(way / STRIDE)), MOST_STRIDES)
+        if vectors.any() or strides < 2:
+            return
+        self._moved = self._rest
+        for share in np.linspace(0.0, 1.0, strides + 1)[1:]:
+            between = rest + share * (goals - rest)
+            self._moved = self._place(self._turns, self._turns, between)
+            for _ in range(ROUNDS_PER_STRIDE):
+                self._turns = self._still(turned_towards(self._fit(self._moved, self._turns), self._turns))
+                self._moved = self._place(self._turns, self._turns, between)
+
+    def _go_round(self, goals: np.ndarray, turns: np.ndarray) -> None:
+        """Takes the rotations that fit best, finds the positions, and goes on from where the acceleration says."""
+        count, scale = self._rest.size, 1.0 / self.rig.graph.spacing
+        state = np.concatenate([self._moved.ravel() * scale, self._turns.ravel()])
+        turns = self._still(turns)
+        moved = self._place(turns, turns, goals)
+        found = self._acceleration.next(state, np.concatenate([moved.ravel() * scale, turns.ravel()]))
+        self._moved = found[:count].reshape(-1, 3) / scale
+        # A mixture of rotations is near to one, and they know which.
+        self._turns = self._still(turned_towards(found[count:].reshape(-1, 3, 3), turns))
 
     def _goals(self, targets: np.ndarray) -> np.ndarray:
         """Where the anchors' points shall be, (a,3), relative to the centre."""
@@ -171,6 +217,11 @@ class Solver:
             around = self._weights[:, None, :] @ turns.reshape(-1, 9)[self._neighbours]
             matrices += (self._smooth * self.rig.graph.spacing**2) * around.reshape(-1, 3, 3)
         return matrices
+
+    def _still(self, turns: np.ndarray) -> np.ndarray:
+        """`turns`, or gradients, (n,3,3), in place, with none where nothing may move."""
+        turns[self._fixed] = np.eye(3)
+        return turns
 
     def _place(self, turns: np.ndarray, gradients: np.ndarray, goals: np.ndarray) -> np.ndarray:
         """Positions (n,3) that fit `turns` (n,3,3) best, with points near nodes following `gradients` (n,3,3)."""
@@ -200,9 +251,9 @@ class Solver:
         sizes = np.clip(sizes, 1.0 / LARGEST_STRETCH, LARGEST_STRETCH)
         flip = np.linalg.det(left) * np.linalg.det(right) < 0
         left[flip, :, 2] *= -1.0
-        gradients = (left * sizes[:, None, :]) @ right
+        gradients = self._still((left * sizes[:, None, :]) @ right)
         moved = self._place(self._turns, gradients, goals)
-        return Pose(moved + self.rig.centre, gradients, from_matrices(left @ right))
+        return Pose(moved + self.rig.centre, gradients, from_matrices(self._still(left @ right)))
 
 
 def warp_of(rig: Rig, drag: Drag) -> Job[Warp]:
