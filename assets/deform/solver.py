@@ -27,7 +27,7 @@ from .rig import NODES, Rig, make_rig
 from .rotations import exponential, nearest_rotations, turned_towards
 from .warp import Warp
 
-STEPS = 4
+STEPS = 3
 """Rounds of a live step."""
 
 MOST_ROUNDS = 150
@@ -200,10 +200,13 @@ class Solver:
         state = np.concatenate([self._moved.ravel() * scale, self._turns.ravel()])
         turns = self._still(turns)
         moved = self._place(turns, turns, goals)
-        found = self._acceleration.next(state, np.concatenate([moved.ravel() * scale, turns.ravel()]))
-        self._moved = found[:count].reshape(-1, 3) / scale
-        # A mixture of rotations is near to one, and they know which.
-        self._turns = self._still(turned_towards(found[count:].reshape(-1, 3, 3), turns))
+        result = np.concatenate([moved.ravel() * scale, turns.ravel()])
+        found = self._acceleration.next(state, result)
+        self._moved, self._turns = moved, turns
+        if found is not result:
+            self._moved = found[:count].reshape(-1, 3) / scale
+            # A mixture of rotations is near to one, and they know which.
+            self._turns = self._still(turned_towards(found[count:].reshape(-1, 3, 3), turns, rounds=1))
 
     def _goals(self, targets: np.ndarray) -> np.ndarray:
         """Where the anchors' points shall be, (a,3), relative to the centre."""
