@@ -1,6 +1,7 @@
 """How elements (vertices, splats, cells of a field) follow the nodes of a graph.
 
-An element x is bound to four nodes k with weights wₖ whose sum is at most 1; what is missing stays at rest:
+An element x is bound to eight nodes k, one and the ring around it, with weights wₖ whose sum is at most 1; what is
+missing stays at rest:
 
     D(x) = x + Σ wₖ (Aₖ (x − pₖ) + pₖ' − x)        J(x) = I + Σ wₖ (Aₖ − I)        q(x) ∝ (1 − Σ wₖ) 1 + Σ wₖ qₖ
 
@@ -16,7 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-INFLUENCES = 4
+INFLUENCES = 8
+"""Nodes of an element. With half as many, the nearest one alone counts wherever those around it are equally far, and a
+bent surface shows facets. Everything that reads bindings takes this number from here, the shaders as a define."""
+
 FULL = 65535
 """Weight of 1."""
 
@@ -40,8 +44,8 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class Binding:
-    """Which nodes elements follow. nodes: (N,4) u16. weights: (N,4) u16, of FULL. near: (N,) u32, the matter point
-    that each element lies at."""
+    """Which nodes elements follow. nodes, weights: (N,INFLUENCES) u16, weights as shares of FULL. near: (N,) u32, the
+    matter point that each element lies at."""
 
     nodes: np.ndarray
     weights: np.ndarray
@@ -61,7 +65,7 @@ class Binding:
         return Binding(self.nodes, weights, self.near)
 
     def shares(self, rows: slice | np.ndarray) -> np.ndarray:
-        """The weights of `rows` as f64 (m,4)."""
+        """The weights of `rows` as f64 (m,INFLUENCES)."""
         return self.weights[rows] / float(FULL)
 
 

@@ -50,7 +50,7 @@ class Graph:
         """Binds `points` (N,3), which lie at the matter points `near` (N,), to their nodes. Where `matter` is given,
         points that float far from it are bound to nothing.
 
-        wₖ ∝ (1 − dₖ/d₅)² with the distances d of the five nearest candidates: it falls to zero, slope and all, where
+        wₖ ∝ (1 − dₖ/d₉)² with the distances d of the nine nearest candidates: it falls to zero, slope and all, where
         another node takes over.
         """
         nodes = np.zeros((len(points), INFLUENCES), np.uint16)
@@ -79,7 +79,7 @@ class Graph:
         shares[owner < 0] = 0.0
         if matter is not None:
             shares[np.linalg.norm(points - matter.points[near], axis=1) > FLOATING * matter.spacing] = 0.0
-        return _in_four_columns(np.maximum(candidates, 0)), _in_four_columns(_quantised(shares))
+        return _in_columns(np.maximum(candidates, 0)), _in_columns(_quantised(shares))
 
     def distances_from(self, sources: np.ndarray, offsets: np.ndarray, limit: float) -> np.ndarray:
         """Distances (n,) through matter to all nodes from a place that lies `offsets` (s,) away from the nodes
@@ -193,7 +193,7 @@ def _links(candidates: np.ndarray, steps) -> np.ndarray:
 
 
 def _reach(distances: np.ndarray) -> np.ndarray:
-    """Where weights have fallen to zero (N,): at the fifth node, or beyond the last where there are fewer."""
+    """Where weights have fallen to zero (N,): at the first node that has none, beyond the last where there are fewer."""
     finite = np.where(np.isfinite(distances), distances, -1.0)
     last = finite.max(1)
     if distances.shape[1] > INFLUENCES:
@@ -204,17 +204,17 @@ def _reach(distances: np.ndarray) -> np.ndarray:
 
 
 def _quantised(shares: np.ndarray) -> np.ndarray:
-    """Weights (N,4) of FULL in proportion to `shares`, adding up to exactly that where there is any share."""
+    """Weights (N,k) of FULL in proportion to `shares`, adding up to exactly that where there is any share."""
     total = shares.sum(1, keepdims=True)
-    weights = np.rint(shares / np.maximum(total, 1e-30) * FULL).astype(np.int64)
+    weights = np.floor(shares / np.maximum(total, 1e-30) * FULL).astype(np.int64)
     there = total[:, 0] > 0
     largest = weights.argmax(1)
     weights[there, largest[there]] += FULL - weights[there].sum(1)
     return weights
 
 
-def _in_four_columns(values: np.ndarray) -> np.ndarray:
-    """The first four columns as u16; what is missing is node 0, with no weight."""
+def _in_columns(values: np.ndarray) -> np.ndarray:
+    """The first INFLUENCES columns as u16; what is missing is node 0, with no weight."""
     out = np.zeros((len(values), INFLUENCES), np.uint16)
     out[:, : values.shape[1]] = values[:, :INFLUENCES]
     return out
