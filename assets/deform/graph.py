@@ -193,7 +193,7 @@ def _links(candidates: np.ndarray, steps) -> np.ndarray:
 
 
 def _reach(distances: np.ndarray) -> np.ndarray:
-    """Where weights have fallen to zero (N,): at the first node that has none, beyond the last where there are fewer."""
+    """Where weights have fallen to zero (N,): at the first node without one, or beyond the last of fewer."""
     finite = np.where(np.isfinite(distances), distances, -1.0)
     last = finite.max(1)
     if distances.shape[1] > INFLUENCES:

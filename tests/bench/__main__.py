@@ -1,6 +1,6 @@
-"""`make bench`: one table of start-up, loading and drawing, each case in a fresh process, one after the other.
+"""`make bench`: tables of start-up, loading, drawing and dragging, each case in a fresh process, one after the other.
 
-usage: python -m tests.bench [CASE …]     cases: formats, window, and the scenes of scenes.py; all without any
+usage: python -m tests.bench [CASE …]     cases: formats, window, the scenes of scenes.py, drag:SCENE; all without any
 F3D_PYTHON names an interpreter that has the package f3d; its rows then stand under ours.
 """
 
@@ -29,15 +29,53 @@ COLUMNS = {
     "frames": "frames",
     "peak_mib": "peak MiB",
 }
+DRAGS = [f"drag:{name}" for name in ("mesh-1M", "splats-1M", TRIPLANE)]
+DRAG_COLUMNS = {
+    "rig_s": "rig s",
+    "solver_ms": "solver ms",
+    "plain_moving_ms": "moving ms",
+    "live_ms": "dragging ms",
+    "plain_full_ms": "frame ms",
+    "bent_full_ms": "bent frame ms",
+    "release_s": "release s",
+    "peak_mib": "peak MiB",
+}
 LONGEST_S = 600
 
 
 def main() -> None:
     """Prints the table, row by row as it is measured."""
-    cases = sys.argv[1:] or ["formats", "window", *SCENES]
-    files = make_all(ROOT / "out" / "bench", [case for case in cases if case in SCENES])
-    print(f"| case | {' | '.join(COLUMNS.values())} | load average |")
-    print("|---" * (len(COLUMNS) + 2) + "|", flush=True)
+    cases = sys.argv[1:] or ["formats", "window", *SCENES, *DRAGS]
+    files = make_all(ROOT / "out" / "bench", [name for case in cases if (name := case.removeprefix("drag:")) in SCENES])
+    show_drawing([case for case in cases if case not in DRAGS], files)
+    show_dragging([case for case in cases if case in DRAGS], files)
+
+
+def heading(columns: dict[str, str]) -> None:
+    """The first two lines of a table."""
+    print(f"| case | {' | '.join(columns.values())} | load average |")
+    print("|---" * (len(columns) + 2) + "|", flush=True)
+
+
+def show_dragging(cases: list[str], files: dict[str, Path]) -> None:
+    """The table of drags."""
+    if not cases:
+        return
+    heading(DRAG_COLUMNS)
+    for case in cases:
+        file = files[case.removeprefix("drag:")]
+        show(case, run([sys.executable, "-m", "tests.bench.drag", str(file)]), DRAG_COLUMNS)
+    print(
+        "\nmoving: a picture as the window draws it while something moves, of the asset at rest; dragging: from a new"
+        "\ntarget to the picture that follows it, solver included; frame: complete pictures, at rest and bent."
+    )
+
+
+def show_drawing(cases: list[str], files: dict[str, Path]) -> None:
+    """The table of start-up, loading and drawing."""
+    if not cases:
+        return
+    heading(COLUMNS)
     for case in cases:
         if case == "formats":
             show("start: --formats", time_formats())
@@ -91,12 +129,12 @@ def run(command: list[str], more: list[str] | None = None) -> dict[str, float] |
         return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
 
 
-def show(case: str, found: dict[str, float] | str) -> None:
+def show(case: str, found: dict[str, float] | str, columns: dict[str, str] = COLUMNS) -> None:
     """One row of the table."""
     if isinstance(found, str):
         print(f"| {case} | {found} |", flush=True)
         return
-    cells = ["" if found.get(key) is None else number(found[key], key) for key in COLUMNS]
+    cells = ["" if found.get(key) is None else number(found[key], key) for key in columns]
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     print(f"| {case} | {' | '.join(cells)} | {load} |", flush=True)
 
