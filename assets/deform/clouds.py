@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..meshes.welding import place_numbers
+from ..meshes.welding import components, place_numbers
 from ..progress import Job, Progress, stage
 from .clusters import cells, clustered, matter_of
 from .matter import Matter
+from .walls import cloud_wall_links
 
 SAMPLES = 200_000
 """Points among which neighbours are looked for, at the most."""
@@ -86,6 +87,9 @@ def cloud_matter(points: np.ndarray, extents: Extents | None = None) -> Job[tupl
     links = yield from stage(_links(distances, neighbours, at, extents), 0.6, 0.75)
     label = yield from stage(clustered(places, links), 0.75, 0.95)
     matter, number = _without_floaters(matter_of(places, links, label))
+    yield Progress(0.95, 1, "Looking through walls")
+    part = components(len(matter.points), matter.edges)
+    matter = matter.joined(cloud_wall_links(matter.points, part, places, matter.spacing))
     yield Progress(0.97, 1, "Thinning points")
     return matter, number[label][place.reshape(-1)]
 

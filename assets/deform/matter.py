@@ -38,6 +38,11 @@ class Matter:
         """The edges as a symmetric sparse matrix (M,M) of their lengths."""
         return length_matrix(self.points, self.edges)
 
+    def joined(self, links: np.ndarray) -> Matter:
+        """The same with more edges, pairs (L,2) that may be there already."""
+        edges = np.concatenate([np.sort(self.edges, axis=1), np.sort(links, axis=1)])
+        return Matter(self.points, np.unique(edges[edges[:, 0] != edges[:, 1]], axis=0), self.spacing)
+
     def __getstate__(self) -> dict:
         # The tree is made again where it is needed.
         return {name: value for name, value in vars(self).items() if name != "tree"}
@@ -81,5 +86,4 @@ def unconnected(matter: Matter) -> Matter:
     if neighbours.ndim < 2:
         return matter
     pairs = np.stack([np.repeat(neighbours[:, 0], neighbours.shape[1] - 1), neighbours[:, 1:].ravel()], 1)
-    joined = np.sort(np.concatenate([matter.edges, pairs]), axis=1)
-    return bridged(Matter(matter.points, np.unique(joined[joined[:, 0] != joined[:, 1]], axis=0), matter.spacing), 1)
+    return bridged(matter.joined(pairs), 1)

@@ -22,7 +22,7 @@ _ANGLES = 1000.0
 def welded(positions: np.ndarray, faces: np.ndarray) -> Job[np.ndarray]:
     """A job that numbers the vertices at `positions` (V,3) f64 under `faces` (F,3) i64 such that those of a seam share
     a number: (V,) i64 without gaps, in the order of the vertices."""
-    edges = yield from _boundary(faces, len(positions))
+    edges = yield from border(faces, len(positions))
     if not len(edges):
         return np.arange(len(positions))
     used, place = np.unique(edges, return_inverse=True)
@@ -68,8 +68,9 @@ def place_numbers(points: np.ndarray) -> np.ndarray:
     return number
 
 
-def _boundary(faces: np.ndarray, count: int) -> Job[np.ndarray]:
-    """The edges of exactly one face as (B,3): from, to, and the face's third corner."""
+def border(faces: np.ndarray, count: int) -> Job[np.ndarray]:
+    """A job that returns the edges of exactly one of `faces` (F,3), on `count` vertices, as (B,3): from, to, and the
+    face's third corner."""
     sides = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
     keys = np.concatenate([_keys(faces[:, a], faces[:, b], count) for a, b, _ in sides])
     yield Progress(0.1, 1, "Looking for seams")

@@ -10,12 +10,13 @@ import numpy as np
 from ...mesh import Mesh, MeshPart
 from ...meshes.normals import filled, unit
 from ...meshes.refinement import refined
-from ...meshes.welding import welded
+from ...meshes.welding import border, components, welded
 from ...progress import Job, Progress, stage
 from ..applying import cofactors, dressed, moved_blocks
 from ..binding import Binding
 from ..clusters import WANTED, clustered, matter_of
 from ..matter import Matter
+from ..walls import wall_links
 from ..warp import Warp
 from . import Deformable, Elements
 
@@ -24,6 +25,10 @@ _EVENNESS = 2.3
 
 _ROOM = 3 * WANTED
 """Points that may be added inside large faces."""
+
+
+_CROOKED = 0.4
+"""A cluster has a normal where those of its faces add up to this share of their areas."""
 
 
 def stripped(asset: Mesh) -> Mesh:
@@ -50,13 +55,18 @@ def matter(asset: Mesh) -> Job[tuple[Matter, list[Elements]]]:
     corner = number[label]
     places = np.empty((int(used.sum()), 3))
     places[corner[corner >= 0]] = points[corner >= 0]
+    faces = corner[faces]
+    rims = yield from stage(border(faces, len(places)), 0.45, 0.5)
     yield Progress(0.5, 1, "Filling large faces")
-    places, faces = refined(places, corner[faces], _longest(places, corner[faces]), _ROOM)
+    places, faces = refined(places, faces, _longest(places, faces), _ROOM)
     links = np.concatenate([faces[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))])
     yield Progress(0.6, 1, "Thinning points")
     cluster = yield from stage(clustered(places, links), 0.6, 0.9)
     found = matter_of(places, links, cluster)
-    yield Progress(0.95, 1, "Thinning points")
+    yield Progress(0.92, 1, "Looking through walls")
+    normals = _cluster_normals(places, faces, np.unique(rims[:, :2]), cluster, len(found.points))
+    found = found.joined(wall_links(found.points, normals, found.spacing))
+    yield Progress(0.97, 1, "Thinning points")
     near = np.where(corner >= 0, cluster[np.maximum(corner, 0)], -1)
     # A vertex without a face follows what it lies at.
     loose = near < 0
@@ -70,6 +80,27 @@ def _placed(part: MeshPart, matrix: np.ndarray) -> np.ndarray:
     if np.array_equal(matrix, np.eye(4)):
         return part.vertices
     return part.vertices.astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+def _cluster_normals(
+    points: np.ndarray, faces: np.ndarray, rim: np.ndarray, cluster: np.ndarray, count: int
+) -> np.ndarray:
+    """Unit normals (count,3), outwards, of the clusters of `points` (n,3); zero where the surface is open, so that it
+    has no inside, and where a cluster is too crooked to have one. rim: points at which a surface ends."""
+    a, b, c = (points[faces[:, corner]] for corner in range(3))
+    across = np.cross(b - a, c - a)
+    part = components(len(points), np.concatenate([faces[:, :2], faces[:, 1:]]))
+    across[np.isin(part, part[rim])[faces[:, 0]]] = 0.0
+    total = np.zeros((count, 3))
+    for corner in range(3):
+        for axis in range(3):
+            total[:, axis] += np.bincount(cluster[faces[:, corner]], across[:, axis], count)
+    area = np.bincount(cluster[faces].ravel(), np.repeat(np.linalg.norm(across, axis=1), 3), count)
+    length = np.linalg.norm(total, axis=1)
+    smooth = (length > _CROOKED * area) & (area > 0)
+    # Turned inside out as a whole, it is meant the other way; an inner shell alone is rightly turned in.
+    side = -1.0 if np.einsum("ni,ni->", a - points.mean(0), across) < 0 else 1.0
+    return np.where(smooth[:, None], total * side / np.maximum(length, 1e-300)[:, None], 0.0)
 
 
 def _longest(points: np.ndarray, faces: np.ndarray) -> float:
