@@ -92,6 +92,16 @@ class Drag:
         """Whether nothing is pulled."""
         return not self.handles
 
+    def summary(self) -> str:
+        """What it consists of, for people: "2 handles, 1 pin"."""
+        parts = (
+            (self.handles, "handle", "handles"),
+            (self.pins, "pin", "pins"),
+            (self.dabs, "brush touch", "brush touches"),
+        )
+        told = [f"{len(items)} {one if len(items) == 1 else many}" for items, one, many in parts if items]
+        return ", ".join([*told, *(["a region"] if self.region else [])])
+
     def placed(self, matrix: np.ndarray) -> Drag:
         """The same drag in another frame; `matrix` (4,4) leads there."""
         matrix = np.asarray(matrix, np.float64)
