@@ -30,6 +30,8 @@ class Triplane(Asset):
 
     kind = "triplane"
     display_type = TriplaneDisplay
+    data_fields = ("tensors", "description", "grid", "_matter")
+    prepared_fields = ("grid", "_matter")
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class Triplane(Asset):
         return np.array([self.description.space.low, self.description.space.high], np.float64)
 
     def seen_bounds(self) -> np.ndarray | None:
-        return self.bounds() if self._matter is None else self._placed(self._matter)
+        return self.bounds() if self._matter is None else self._placed(self._with_warp(self._matter))
 
     def up_axis(self) -> str | None:
         return self.description.space.up
@@ -87,7 +89,9 @@ class Triplane(Asset):
         from .fields.bake import bake
 
         drawable = self.has_decoder and self.description.output("density") is not None
-        return bake(self) if drawable and self.grid is None else None
+        # One that was closed while it was baked and comes back has a coarse grid.
+        unfinished = self.grid is None or self.grid.level < self.grid.levels - 1
+        return bake(self) if drawable and unfinished else None
 
     def accept(self, prepared: BrickGrid) -> None:
         """Takes a finer grid."""

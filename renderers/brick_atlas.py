@@ -110,11 +110,12 @@ def distances(full: np.ndarray) -> np.ndarray:
         distance[grown & (distance == LARGEST_JUMP)] = step
         if grown.all() or not grown.any():
             break
-        grown = _dilate(grown)
+        grown = dilate(grown)
     return distance
 
 
-def _dilate(full: np.ndarray) -> np.ndarray:
+def dilate(full: np.ndarray) -> np.ndarray:
+    """`full` (nz,ny,nx) bool and all places beside it, also across edges and corners."""
     for axis in range(3):
         grown = full.copy()
         low, high = [slice(None)] * 3, [slice(None)] * 3

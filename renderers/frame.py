@@ -24,37 +24,21 @@ from assets.progress import Job, Progress
 from assets.scene import Scene
 
 from .camera import Camera
+from .frame_settings import FrameSettings, background_colors
+from .ghost import Ghost, haunted
 from .gl.buffer import VertexArray
 from .gl.context import capabilities
 from .gl.framebuffer import Framebuffer
 from .gl.program import Program
+from .handles import DragOverlay, HandlePainter, PictureDepth
 from .overlay import Overlay
 from .passes import clip_range, enter
 from .renderer import Quality, Renderer, Stage, View, renderer_for
-
-GRADIENT = ((0.165, 0.180, 0.208), (0.090, 0.098, 0.114))
-"""The viewport's background, top and bottom: #2a2e35 → #17191d."""
 
 STILL = Quality(samples=8)
 
 SLICE_SECONDS = 0.01
 """How long a job of the frame works before it lets others."""
-
-
-@dataclass(frozen=True)
-class FrameSettings:
-    """What belongs to a viewport rather than to an asset.
-
-    background: "gradient", "transparent", or an sRGB triple 0 … 1. up: the axis that points up, "y", "-y", "z", "-z".
-    pixel_ratio: device pixels per logical pixel, for what has a size on the screen.
-    """
-
-    background: str | tuple[float, float, float] = "gradient"
-    grid: bool = False
-    axes: bool = False
-    up: str = "y"
-    pixel_ratio: float = 1.0
-    time: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,11 +56,14 @@ class Frame:
     def __init__(self) -> None:
         self._renderers: dict[Asset, Renderer] = {}
         self._overlay = Overlay()
+        self._handles: HandlePainter | None = None
         self._present = Program("present.glsl")
         self._nothing = VertexArray()
         self._work: Framebuffer | None = None
         self._sample: Framebuffer | None = None
         self._shown: Framebuffer | None = None
+        self._ghost = Ghost()
+        self._ghost_key: tuple | None = None
         self._steps: Iterator[None] | None = None
         self._drawn: tuple[Camera, FrameSettings] | None = None
 
@@ -95,6 +82,7 @@ class Frame:
         for asset in set(self._renderers) - set(scene):
             self._steps = None  # an unfinished picture may hold a generator of the renderer that goes away
             self._renderers.pop(asset).dispose()
+            self._ghost.keep(())
         for asset in scene:
             if asset not in self._renderers:
                 self._renderers[asset] = renderer_for(asset)
@@ -118,11 +106,60 @@ class Frame:
         stages: tuple[Stage, ...] = tuple(Stage),
     ) -> None:
         """Starts a picture of camera.width × camera.height (times quality.scale) and drops an unfinished one."""
+        view = self._view(scene, camera, settings, quality)
+        self._steps = self._picture(scene, scene.visible(), view, settings, stages)
+        self._ghost_key = None
+        self._drawn = (camera, settings)
+        if settings.ghost > 0.0:
+            self._ghost.keep(self._ghost.key(scene, camera, settings, self._renderers))
+        else:
+            self._ghost.delete()
+
+    def lacks_ghost(self, scene: Scene, camera: Camera, settings: FrameSettings) -> bool:
+        """Whether `settings` ask for a ghost of something in `scene` that is not there yet for this camera."""
+        if settings.ghost <= 0.0 or settings.rest or not haunted(scene):
+            return False
+        return not self._ghost.fits(self._ghost.key(scene, camera, settings, self._renderers))
+
+    def begin_ghost(self, scene: Scene, camera: Camera, settings: FrameSettings) -> None:
+        """Starts a picture of what is warped as it is at rest, and drops an unfinished one.
+
+        When `step` is through with it, the shown picture stays and `present` lays it over the ghost, until a picture of
+        another camera is begun, or one of assets that were changed otherwise than by a warp.
+        """
+        settings = replace(settings, rest=True, heat=None, stretch=False, grid=False)
+        view = self._view(scene, camera, settings, Quality())
+        self._steps = self._picture(scene, haunted(scene), view, settings, tuple(Stage))
+        self._ghost_key = self._ghost.key(scene, camera, settings, self._renderers)
+
+    def step(self, seconds: float) -> bool:
+        """Works on the picture for about `seconds`. Returns True when it is complete; then it is the shown one."""
+        end = time.perf_counter() + seconds
+        while self._steps is not None:
+            try:
+                next(self._steps)
+            except StopIteration:
+                self._steps = None
+                self._finish()
+                break
+            if time.perf_counter() >= end:
+                return False
+        return True
+
+    def _finish(self) -> None:
+        """Puts the finished picture where it belongs."""
+        if self._ghost_key is None:
+            self._work, self._shown = self._shown, self._work
+        else:
+            self._work = self._ghost.take(self._work, self._ghost_key)
+
+    def _view(self, scene: Scene, camera: Camera, settings: FrameSettings, quality: Quality) -> View:
+        """What renderers have to know of a picture, and a target for it in self._work."""
         width, height = (max(1, round(n * quality.scale)) for n in (camera.width, camera.height))
         self._work = _fitting(self._work, (width, height))
         drawn = camera.resized(width, height)
-        near, far = _clip_range(scene, drawn)
-        view = View(
+        near, far = self._work.planes = _clip_range(scene, drawn)
+        return View(
             drawn,
             drawn.view_matrix(),
             drawn.projection_matrix(near, far),
@@ -133,23 +170,10 @@ class Frame:
             self._work.id,
             settings.time,
             settings.pixel_ratio * quality.scale,
+            settings.rest,
+            settings.heat,
+            settings.stretch,
         )
-        self._steps = self._picture(scene, view, settings, stages)
-        self._drawn = (camera, settings)
-
-    def step(self, seconds: float) -> bool:
-        """Works on the picture for about `seconds`. Returns True when it is complete; then it is the shown one."""
-        end = time.perf_counter() + seconds
-        while self._steps is not None:
-            try:
-                next(self._steps)
-            except StopIteration:
-                self._steps = None
-                self._work, self._shown = self._shown, self._work
-                break
-            if time.perf_counter() >= end:
-                return False
-        return True
 
     def show(self, picture: np.ndarray, camera: Camera, settings: FrameSettings) -> None:
         """Makes `picture`, premultiplied (H,W,4) f32 with row 0 at the top, the shown one, until the next is drawn."""
@@ -157,6 +181,11 @@ class Frame:
         self._shown = _fitting(self._shown, (picture.shape[1], picture.shape[0]))
         self._shown.colors[0].write(picture[::-1].astype(np.float16))
         self._drawn = (camera, settings)
+
+    def show_overlay(self, overlay: DragOverlay | None) -> None:
+        """Shows other handles over the same picture from the next `present` on, without drawing it again."""
+        if self._drawn is not None:
+            self._drawn = (self._drawn[0], replace(self._drawn[1], overlay=overlay))
 
     def present(self, framebuffer: int, width: int, height: int, *, checker: bool = True) -> None:
         """Paints the shown picture over its background into `framebuffer` of that size, scaled to fill it.
@@ -172,13 +201,22 @@ class Frame:
         self._present.use()
         if self._shown:
             self._shown.colors[0].bind(0)
+        ghost = self._ghost.shown if settings.ghost > 0.0 and not settings.rest else None
+        if ghost:
+            ghost.colors[0].bind(1)
         top, bottom = background_colors(settings.background)
         self._present.set(picture=0, hasPicture=self._shown is not None, top=top, bottom=bottom)
+        self._present.set(ghost=1, ghostShare=float(settings.ghost) if ghost else 0.0)
         self._present.set(checker=checker and top[3] == 0.0, checkerSize=8.0 * settings.pixel_ratio)
         self._nothing.bind()
         GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
         if settings.axes and camera is not None:
             self._overlay.draw_axes(framebuffer, width, height, camera, settings.up, settings.pixel_ratio)
+        if settings.overlay is not None and camera is not None:
+            self._handles = self._handles or HandlePainter()
+            seen = self._shown if self._shown and self._shown.planes else None
+            depth = PictureDepth(seen.depth, *seen.planes) if seen else None
+            self._handles.draw(framebuffer, width, height, camera, settings.overlay, settings.pixel_ratio, depth)
 
     def draw(
         self, scene: Scene, camera: Camera, settings: FrameSettings | None = None, quality: Quality = STILL
@@ -244,16 +282,21 @@ class Frame:
         for target in (self._work, self._sample, self._shown):
             if target:
                 target.delete()
+        self._ghost.delete()
         self._overlay.dispose()
+        if self._handles:
+            self._handles.dispose()
         self._present.delete()
         self._nothing.delete()
 
-    def _picture(self, scene: Scene, view: View, settings: FrameSettings, stages: tuple[Stage, ...]) -> Iterator[None]:
-        """The passes of one picture, into self._work."""
+    def _picture(
+        self, scene: Scene, assets: list[Asset], view: View, settings: FrameSettings, stages: tuple[Stage, ...]
+    ) -> Iterator[None]:
+        """The passes of one picture of these `assets` of a scene, into self._work."""
         self._work.bind()
         GL.glDisable(GL.GL_SCISSOR_TEST)
         _clear()
-        ready = [self._renderers[asset] for asset in scene.visible() if asset in self._renderers]
+        ready = [self._renderers[asset] for asset in assets if asset in self._renderers]
         ready = [renderer for renderer in ready if renderer.stage in stages]
         opaque = [renderer for renderer in ready if renderer.stage is Stage.OPAQUE]
         yield from self._draw_stage(opaque, Stage.OPAQUE, view)
@@ -297,6 +340,7 @@ class Frame:
             self._sample.colors[0].bind(0)
             clear = (0.0, 0.0, 0.0, 0.0)
             self._present.set(picture=0, hasPicture=True, top=clear, bottom=clear, checker=False)
+            self._present.set(ghost=1, ghostShare=0.0)
             self._nothing.bind()
             GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
 
@@ -331,15 +375,6 @@ def _clip_range(scene: Scene, camera: Camera) -> tuple[float, float]:
 def _distance_to(asset: Asset, camera: Camera) -> float:
     bounds = asset.bounds()
     return 0.0 if bounds is None else float(np.linalg.norm(bounds.mean(0) - camera.eye))
-
-
-def background_colors(background: str | tuple[float, float, float]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Colour of a background at the top and at the bottom of the picture: sRGB and alpha, 0 … 1."""
-    if background == "transparent":
-        return (0.0,) * 4, (0.0,) * 4
-    if background == "gradient":
-        return (*GRADIENT[0], 1.0), (*GRADIENT[1], 1.0)
-    return (*background, 1.0), (*background, 1.0)
 
 
 def _halton(index: int, base: int) -> float:

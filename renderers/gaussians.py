@@ -4,7 +4,8 @@ The GPU holds the splats in the order in which they matter (`Gaussians.order`), 
 them is a coarse picture of all. A frame orders what it draws by depth (splat_order.py) and then goes through it in
 pieces: one pass runs the vertex shader once per splat and captures ellipse and colour by transform feedback, the next
 draws those as instances of a quad. So projection and colour are computed once, not at each corner, and the captured
-records need room for one piece only. Needs no more than OpenGL 4.1.
+records need room for one piece only. Under a warp, splats are ordered where it moves them (splat_moving.py) and the
+projection bends each. Needs no more than OpenGL 4.1.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 from OpenGL import GL
 
+from assets.deform.binding import Binding
+from assets.deform.warp import Warp
 from assets.gaussians import Gaussians
 
 from .camera import Camera
@@ -23,6 +26,8 @@ from .gl.buffer import Buffer, VertexArray
 from .gl.program import Program
 from .pacing import Pacer
 from .renderer import Renderer, RendererRecord, Stage, View
+from .skinning import STRAINED, WARPED, Skinning, centre_of, from_centre
+from .splat_moving import SplatMover, capture
 from .splat_order import SplatOrder, frustum_of
 from .splat_picking import median_depth
 from .splat_projection import DOT_PX, MARGIN, camera_matrix, diagonal_of
@@ -45,6 +50,8 @@ class GaussiansRenderer(Renderer):
         self.asset: Gaussians = asset
         self._textures: SplatTextures | None = None
         self._order: SplatOrder | None = None
+        self._mover: SplatMover | None = None
+        self._skinning = Skinning(self._upload_binding)
         self._programs: dict[tuple, Program] = {}
         self._indices: Buffer | None = None
         self._records: Buffer | None = None
@@ -55,12 +62,35 @@ class GaussiansRenderer(Renderer):
         end = time.perf_counter() + seconds
         if "data" in self._stale or ("prepared" in self._stale and self._is_out_of_order()):
             self._start()
+            self._follow()
+        if "warp" in self._stale:
+            self._follow()
         self._stale.clear()
-        while not self._textures.complete:
-            self._textures.upload_some(self.asset)
+        while not self._textures.complete or self._skinning.busy:
+            if self._textures.complete:
+                self._skinning.upload_some()
+            else:
+                self._textures.upload_some(self.asset)
             if time.perf_counter() >= end:
                 break
-        return self._textures.complete
+        return self._textures.complete and not self._skinning.busy
+
+    def _follow(self) -> None:
+        self._skinning.follow(self.asset.warp, [len(self.asset)])
+        if not self._skinning.follows:
+            self._free_skin()
+
+    def _upload_binding(self, index: int, binding: Binding) -> Iterator[None]:
+        yield from self._textures.upload_binding(binding)
+        if self._mover is None:
+            self._mover = SplatMover(self._textures, self._skinning)
+        self._mover.forget()
+
+    def _free_skin(self) -> None:
+        self._textures.free_binding()
+        if self._mover:
+            self._mover.delete()
+        self._mover = None
 
     def _is_out_of_order(self) -> bool:
         return self._textures is None or self._textures.order is not self.asset.order
@@ -87,16 +117,20 @@ class GaussiansRenderer(Renderer):
         count = max(1, min(textures.filled, round(textures.filled * view.quality.detail)))
         matrix = camera_matrix(self.asset, view.camera)
         frustum = frustum_of(view.camera, matrix, self._size(view))
-        for visible in self._order.steps(count, frustum):
+        order, warp, generation = self._order, self._skinning.begin(view), self._skinning.generation
+        if warp is not None and self._skinning.nodes.moving:
+            yield from self._mover.steps(warp, count)
+            order = self._mover.order
+        for visible in order.steps(count, frustum):
             if visible is None:
                 yield
-        if textures is not self._textures:
+        if textures is not self._textures or generation != self._skinning.generation:
             return
         self._indices.write(visible)
-        project, splat = self._prepared_programs(view)
+        project, splat = self._prepared_programs(view, warp)
         first = 0
         while first < len(visible):
-            if textures is not self._textures:
+            if textures is not self._textures or generation != self._skinning.generation:
                 return
             started = self._pacer.begin()
             piece = min(self._pacer.elements, len(visible) - first, _LARGEST_PIECE)
@@ -112,16 +146,11 @@ class GaussiansRenderer(Renderer):
         """Turns `count` splats from `first` in the index buffer into records."""
         program.use()
         self._textures.bind()
+        self._skinning.nodes.bind(program, self._textures.free_unit)
         self._source.bind()
-        GL.glBindBufferBase(GL.GL_TRANSFORM_FEEDBACK_BUFFER, 0, self._records.id)
-        GL.glEnable(GL.GL_RASTERIZER_DISCARD)
-        GL.glBeginTransformFeedback(GL.GL_POINTS)
-        GL.glDrawArrays(GL.GL_POINTS, first, count)
-        GL.glEndTransformFeedback()
-        GL.glDisable(GL.GL_RASTERIZER_DISCARD)
-        GL.glBindBufferBase(GL.GL_TRANSFORM_FEEDBACK_BUFFER, 0, 0)
+        capture(self._records, first, count)
 
-    def _prepared_programs(self, view: View) -> tuple[Program, Program]:
+    def _prepared_programs(self, view: View, warp: Warp | None) -> tuple[Program, Program]:
         """The two programs, with what is the same for all splats of this view."""
         display = self.asset.display
         degree = min(display.sh_degree, self.asset.sh_degree)
@@ -130,10 +159,13 @@ class GaussiansRenderer(Renderer):
             "COLOR_TEXELS": self._textures.color_texels,
             "DEGREE": degree,
         }
+        if warp is not None:
+            strained = view.heat is self.asset or view.stretch
+            defines |= WARPED | (STRAINED if strained else {})
         project = self._program("gaussian_project.glsl", defines, ("place", "axes", "tint"))
         project.use()
         self._textures.set_uniforms(project)
-        project.set(**self._camera_uniforms(view))
+        project.set(**self._camera_uniforms(view, warp))
         project.set(
             compensate=self.asset.notes.antialiasing == "mip",
             size=self._size(view),
@@ -142,6 +174,8 @@ class GaussiansRenderer(Renderer):
             depthRange=np.array(depth_extent(self.asset.bounds(), view.camera)),
             dotSize=DOT_PX * max(0.5, view.pixel_ratio),
             mode=_MODES[display.mode],
+            showHeat=view.heat is self.asset,
+            showStretch=view.stretch,
         )
         dots = {"DOTS": 1} if display.mode == "centres" else {}
         return project, self._program("gaussian_splat.glsl", dots, ())
@@ -151,7 +185,7 @@ class GaussiansRenderer(Renderer):
         detail = min(1.0, max(view.quality.detail, 1e-6))
         return float(self.asset.display.size) * min(detail**-0.25, _LARGEST_GROWTH)
 
-    def _camera_uniforms(self, view: View) -> dict:
+    def _camera_uniforms(self, view: View, warp: Warp | None) -> dict:
         """Projection, and the limits within which its Jacobian is taken, with y upwards."""
         camera = view.camera
         orthographic = camera.ortho_height is not None
@@ -160,12 +194,18 @@ class GaussiansRenderer(Renderer):
         size, middle = np.array([camera.width, camera.height]), np.array([camera.cx, camera.height - camera.cy])
         margin = MARGIN * 0.5 * size / focal
         eye = inverse[:3, :3] @ camera.eye + inverse[:3, 3]
+        model_view = view.view @ self.asset.transform
+        centre = np.zeros(3)
+        if warp is not None:
+            model_view, centre = from_centre(model_view, warp), centre_of(warp)
+            eye = eye - centre
         if orthographic:
             focal = np.full(2, 1 / camera.ortho_pixel())
             eye = inverse[:3, :3] @ -camera.camera_to_world[:3, 2]
             eye = eye / np.linalg.norm(eye)
         return {
-            "modelView": view.view @ self.asset.transform,
+            "modelView": model_view,
+            "centre": centre,
             "projection": view.projection,
             "viewport": size.astype(np.float64),
             "focal": focal,
@@ -184,18 +224,24 @@ class GaussiansRenderer(Renderer):
     def pick_depth(self, camera: Camera, x: float, y: float) -> float | None:
         if self._textures is None or not self._textures.filled:
             return None
-        rows = self._textures.rows(slice(0, self._textures.filled))
-        return median_depth(self.asset, self._order, rows, camera, x, y, self._diagonal)
+        rows, order, warp = self._textures.rows(slice(0, self._textures.filled)), self._order, self._skinning.begin()
+        if warp is not None and self._skinning.nodes.moving:
+            self._mover.move(warp, len(rows))
+            order = self._mover.order
+        return median_depth(self.asset, order, rows, camera, x, y, self._diagonal, warp)
 
     @property
     def gpu_bytes(self) -> int:
         textures = self._textures.nbytes if self._textures else 0
-        return textures + sum(buffer.nbytes for buffer in (self._indices, self._records) if buffer)
+        held = (self._indices, self._records, self._mover, self._skinning.nodes)
+        return textures + sum(item.nbytes for item in held if item)
 
     def _free_data(self) -> None:
-        for owner in (self._textures, self._indices):
+        self._skinning.clear()
+        for owner in (self._textures, self._indices, self._mover):
             if owner:
                 owner.delete()
+        self._mover = None
         self._textures = self._indices = None
 
     def dispose(self) -> None:

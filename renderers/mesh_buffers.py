@@ -36,15 +36,20 @@ class Triangles:
     """Triangles of a part: an element buffer on its vertices, and the boxes of its blocks, (B,2,3) f32."""
 
     def __init__(self, part: MeshPart, faces: np.ndarray, attributes: dict[str, Buffer]) -> None:
-        self._part, self._faces = part, faces
+        self._part, self._faces, self._attributes = part, faces, attributes
         self.count = len(faces)
         self.boxes = np.zeros((-(-self.count // BLOCK), 2, 3), np.float32)
         self.buffer = Buffer(nbytes=faces.size * 4)
-        self.vertex_array = VertexArray()
-        for name, buffer in attributes.items():
+        self.vertex_array = self.make_vertex_array()
+
+    def make_vertex_array(self) -> VertexArray:
+        """A vertex array, the caller's, that draws the triangles and to which more can be added."""
+        vertex_array = VertexArray()
+        for name, buffer in self._attributes.items():
             location, components, dtype = ATTRIBUTES[name]
-            self.vertex_array.attribute(location, buffer, components, dtype, normalized=dtype == np.uint8)
-        self.vertex_array.elements(self.buffer)
+            vertex_array.attribute(location, buffer, components, dtype, normalized=dtype == np.uint8)
+        vertex_array.elements(self.buffer)
+        return vertex_array
 
     def upload(self) -> Iterator[None]:
         """Fills the buffer and the boxes."""
@@ -59,10 +64,12 @@ class Triangles:
             yield
         self._part = self._faces = None
 
-    def visible(self, clip: np.ndarray) -> list[tuple[int, int]]:
-        """Ranges (first, count) of triangles whose box the picture may show; `clip` is part → clip space, (4,4)."""
-        lows, highs = self.boxes[:, 0].astype(np.float64), self.boxes[:, 1].astype(np.float64)
-        shown = np.ones(len(self.boxes), bool)
+    def visible(self, clip: np.ndarray, boxes: np.ndarray | None = None) -> list[tuple[int, int]]:
+        """Ranges (first, count) of triangles whose box the picture may show; `clip` is part → clip space, (4,4). boxes:
+        where the blocks lie instead, (B,2,3)."""
+        boxes = (self.boxes if boxes is None else boxes).astype(np.float64)
+        lows, highs = boxes[:, 0], boxes[:, 1]
+        shown = np.ones(len(boxes), bool)
         for axis in range(3):
             for sign in (1.0, -1.0):
                 # The corner of a box that lies farthest inside a clip plane decides.
@@ -93,12 +100,6 @@ class PartBuffers:
         self.buffers: dict[str, Buffer] = {}
         self.triangles: Triangles | None = None
         self.proxy: Triangles | None = None
-
-    @property
-    def middle(self) -> np.ndarray:
-        """Middle of the box around the triangles, (3,) f64."""
-        low, high = self.triangles.boxes[:, 0].min(0), self.triangles.boxes[:, 1].max(0)
-        return 0.5 * (low.astype(np.float64) + high)
 
     def upload(self) -> Iterator[None]:
         """Makes the buffers, one at a time since large ones take a software GL 20 ms, and copies all but the proxy."""

@@ -10,6 +10,7 @@ from assets.mesh import Material, MeshDisplay, MeshPart
 
 from .gl.program import Program
 from .mesh_textures import MaterialTextures
+from .skinning import STRAINED, WARPED
 
 MODES = {"shaded": 0, "base colour": 1, "normals": 2, "wireframe": 3, "depth": 4}
 """The display modes as the shader's MODE."""
@@ -35,12 +36,15 @@ EDGE_COLORS = {True: (0.055, 0.062, 0.075, 0.62), False: (0.76, 0.79, 0.83, 1.0)
 
 @dataclass(frozen=True)
 class Style:
-    """How all parts of a mesh are drawn this time."""
+    """How all parts of a mesh are drawn this time. warped: bent by a warp; strained: with the colours that show how
+    much."""
 
     mode: str
     edges: bool = False
     flat: bool = False
     cull: bool = False
+    warped: bool = False
+    strained: bool = False
 
     @classmethod
     def of(cls, display: MeshDisplay) -> Style:
@@ -69,7 +73,7 @@ class SurfacePrograms:
     def find(self, part: MeshPart, material: Material, style: Style) -> Program:
         """The variant that computes what `part` needs and nothing else."""
         defines = self._defines(part, material, style)
-        key = (*defines, str(style.edges), str(defines["MODE"]))
+        key = (*defines, str(style.edges), str(defines["MODE"]))  # all others are the same wherever they are defined
         if key not in self._programs:
             self._programs[key] = Program("mesh_edges.glsl" if style.edges else "mesh.glsl", defines)
         return self._programs[key]
@@ -89,6 +93,10 @@ class SurfacePrograms:
             defines["ALPHA_BLEND"] = 1
         if style.flat:
             defines["FLAT"] = 1
+        if style.warped:
+            defines |= WARPED
+        if style.strained:
+            defines |= STRAINED
         return defines
 
     def delete(self) -> None:

@@ -50,7 +50,8 @@ class View:
     camera fits width × height in pixels of the *drawn* target (already scaled by quality). view and projection are
     (4,4) f64 with depth −1 at near and 1 at far. depth_texture: id of the GL texture (DEPTH_COMPONENT32F) that holds
     what is opaque so far; it may be sampled in stage FIELD only. framebuffer: the target, already bound. pixel_ratio:
-    drawn pixels per logical pixel, for what has a size on the screen.
+    drawn pixels per logical pixel, for what has a size on the screen. rest: draw as if assets had no warp. heat: the
+    asset on which the reach of its drag is shown. stretch: show where a warp stretches too far.
     """
 
     camera: Camera
@@ -63,6 +64,9 @@ class View:
     framebuffer: int
     time: float = 0.0
     pixel_ratio: float = 1.0
+    rest: bool = False
+    heat: Asset | None = None
+    stretch: bool = False
 
     @property
     def width(self) -> int:
@@ -91,9 +95,12 @@ class Renderer(ABC):
         self.asset = asset
         asset.changed.connect(self._on_changed)
         self._stale: set[str] = {"data", "prepared", "display"}
+        self.rest_changes = 0
+        """How often the asset changed in a way that is seen without its warp."""
 
     def _on_changed(self, asset: Asset, part: str) -> None:
         self._stale.add(part)
+        self.rest_changes += part not in ("warp", "name")
 
     @abstractmethod
     def sync(self, seconds: float) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assets.deform.warp import Warp
 from assets.gaussians import FAINTEST_OPACITY, Gaussians
 from assets.splats import quaternions
 
@@ -84,15 +85,23 @@ def diagonal_of(gaussians: Gaussians) -> float:
     return 0.0 if bounds is None else float(np.linalg.norm(bounds[1] - bounds[0]))
 
 
-def project(gaussians: Gaussians, rows: np.ndarray, camera: Camera, diagonal: float) -> FlatSplats:
-    """The `rows` (n,) of an asset as they fall onto the camera's picture, without those that add nothing to it."""
+def project(
+    gaussians: Gaussians, rows: np.ndarray, camera: Camera, diagonal: float, warp: Warp | None = None
+) -> FlatSplats:
+    """The `rows` (n,) of an asset, bent by `warp`, as they fall onto the camera's picture, without those that add
+    nothing to it."""
     matrix = camera_matrix(gaussians, camera)
     scales, opacities = gaussians.drawn(rows)
     keep = shown(gaussians, scales, opacities, diagonal)
-    position = gaussians.means[rows].astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+    means = gaussians.means[rows].astype(np.float64)
+    if warp is not None:
+        means = warp.skin.points(means, warp.bindings[0], rows)
+    position = means @ matrix[:3, :3].T + matrix[:3, 3]
     keep &= position[:, 2] > NEAR
     rows, position, opacities = rows[keep], position[keep], opacities[keep].astype(np.float64)
     axes = quaternions.to_matrices(gaussians.rotations[rows]) * scales[keep, None, :] * gaussians.display.size
+    if warp is not None:
+        axes = warp.skin.gradients(warp.bindings[0], rows) @ axes
     centers, jacobian = _linearized(position, camera)
     axes = jacobian @ (matrix[:3, :3] @ axes)
     xx, xy, yy = ((axes[:, i] * axes[:, j]).sum(1) for i, j in ((0, 0), (0, 1), (1, 1)))

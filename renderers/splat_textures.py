@@ -1,4 +1,5 @@
-"""Splats on the GPU: textures that hold shapes and colours, filled piece by piece with the most visible ones first.
+"""Splats on the GPU: textures that hold shapes, colours and what a warp binds them to, filled piece by piece with the
+most visible ones first.
 
 A row of a texture holds SPLATS_PER_ROW splats. Where an asset is too large for one texture (by its height, or by the
 gigabyte that some drivers allow for one), it is cut into chunks; the least visible splats that even these have no room
@@ -7,25 +8,30 @@ for are left out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from OpenGL import GL
 
+from assets.deform.binding import INFLUENCES, Binding
 from assets.gaussians import Gaussians
 from assets.splats import quaternions
 
 from .gl.context import capabilities
 from .gl.program import Program
 from .gl.texture import Texture
+from .skinning import BINDING_TEXELS, packed
 from .splat_order import REACH
 
 SPLATS_PER_ROW = 1024
 SHAPE_TEXELS = 3
-LAYOUT = {"SPLATS_PER_ROW": SPLATS_PER_ROW, "SHAPE_TEXELS": SHAPE_TEXELS}
+LAYOUT = {"SPLATS_PER_ROW": SPLATS_PER_ROW, "SHAPE_TEXELS": SHAPE_TEXELS, "BINDING_TEXELS": BINDING_TEXELS}
 """What the shader has to know of it."""
 
 _MOST_CHUNKS = 4
 _LARGEST_TEXTURE = 1 << 30
 _ROWS_AT_ONCE = 4
+_BINDING_ROWS_AT_ONCE = 16
 _HALF_MAX = 65504.0
 
 
@@ -45,6 +51,7 @@ class SplatTextures:
         self.filled = 0
         self._shapes: list[Texture] = []
         self._colors: list[Texture] = []
+        self._bindings: list[Texture] = []
 
     def _make(self, textures: list[Texture], internal: int, texels: int) -> None:
         """Appends the next chunk's texture."""
@@ -60,7 +67,7 @@ class SplatTextures:
     @property
     def nbytes(self) -> int:
         """GPU memory, in bytes."""
-        return sum(texture.nbytes for texture in (*self._shapes, *self._colors))
+        return sum(texture.nbytes for texture in (*self._shapes, *self._colors, *self._bindings))
 
     def rows(self, indices: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Which rows of the asset lie at `indices` here."""
@@ -100,10 +107,38 @@ class SplatTextures:
         self.reaches[part] = REACH * scales.max(1)
         self.filled = end
 
+    def upload_binding(self, binding: Binding) -> Iterator[None]:
+        """Fills textures with the nodes of all splats, in slices. Those that are there are written over."""
+        for chunk in range(self.chunks):
+            if len(self._bindings) <= chunk:
+                self._make(self._bindings, GL.GL_RGBA32UI, BINDING_TEXELS)
+                yield
+            start, end = chunk * self.per_chunk, min((chunk + 1) * self.per_chunk, self.count)
+            step = _BINDING_ROWS_AT_ONCE * SPLATS_PER_ROW
+            for first in range(start, end, step):
+                words = packed(binding, self.rows(slice(first, min(first + step, end))))
+                height = -(-len(words) // SPLATS_PER_ROW)
+                filled = np.zeros((height * SPLATS_PER_ROW, INFLUENCES), np.uint32)
+                filled[: len(words)] = words
+                place = (0, (first - start) // SPLATS_PER_ROW)
+                self._bindings[chunk].write(filled.reshape(height, -1, 4), place)
+                yield
+
+    def free_binding(self) -> None:
+        """Frees what `upload_binding` made."""
+        for texture in self._bindings:
+            texture.delete()
+        self._bindings.clear()
+
     def bind(self) -> None:
         """Binds all textures, from unit 0 on."""
-        for unit, texture in enumerate((*self._shapes, *self._colors)):
+        for unit, texture in enumerate((*self._shapes, *self._colors, *self._bindings)):
             texture.bind(unit)
+
+    @property
+    def free_unit(self) -> int:
+        """The first texture unit that `bind` leaves alone."""
+        return len(self._shapes) + len(self._colors) + len(self._bindings)
 
     def set_uniforms(self, program: Program) -> None:
         """Tells the current program where the textures are bound."""
@@ -111,9 +146,12 @@ class SplatTextures:
             # A chunk that is not there yet is never read, but each sampler needs a unit of its own kind.
             unit = min(chunk, len(self._colors) - 1)
             program.set(**{f"shapes[{chunk}]": unit, f"colors[{chunk}]": len(self._shapes) + unit})
+            if self._bindings:
+                program.set(**{f"bindings[{chunk}]": len(self._shapes) + len(self._colors) + chunk})
         program.set(splatsPerChunk=self.per_chunk)
 
     def delete(self) -> None:
         """Frees the textures."""
+        self.free_binding()
         for texture in (*self._shapes, *self._colors):
             texture.delete()

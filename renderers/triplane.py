@@ -3,7 +3,8 @@
 Design. A field is drawn in two passes. The march writes colour and the depth of half coverage into a picture of its
 own, in bands of rows that take about 10 ms each; it reads the frame's opaque depth, which could not be sampled while
 it is attached. Then the picture is laid into the frame. While the camera moves the picture may be smaller than the
-frame. A finer grid is uploaded beside the one that is shown and replaces it when all of it is there.
+frame. A finer grid is uploaded beside the one that is shown and replaces it when all of it is there. A field that a
+drag has bent is marched in its moved place, through the inverse map of its warp (warp_volume.py).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from .gl.framebuffer import Framebuffer
 from .gl.program import Program
 from .pacing import Pacer
 from .renderer import Quality, Renderer, RendererRecord, Stage, View
+from .warp_volume import STRAINED, WARPED, WarpTextures
 
 MODES = {"colour": "MODE_COLOR", "density": "MODE_DENSITY", "depth": "MODE_DEPTH", "normal": "MODE_NORMAL"}
 
@@ -83,7 +85,8 @@ class TriplaneRenderer(Renderer):
         super().__init__(asset)
         self._atlas: BrickAtlas | None = None
         self._finer: BrickAtlas | None = None
-        self._programs: dict[str, Program] = {}
+        self._warp = WarpTextures()
+        self._programs: dict[tuple[str, bool, bool], Program] = {}
         self._composites: dict[bool, Program] = {}
         self._picture: Framebuffer | None = None
         self._corners = VertexArray()
@@ -93,7 +96,7 @@ class TriplaneRenderer(Renderer):
     def gpu_bytes(self) -> int:
         parts = [part for part in (self._atlas, self._finer) if part]
         pictures = self._picture.colors if self._picture else ()
-        return sum(part.nbytes for part in (*parts, *pictures))
+        return sum(part.nbytes for part in (*parts, *pictures, self._warp))
 
     def sync(self, seconds: float) -> bool:
         if self._stale & {"data", "prepared"}:
@@ -103,6 +106,7 @@ class TriplaneRenderer(Renderer):
             if self._atlas:
                 self._atlas.delete()
             self._atlas, self._finer = self._finer, None
+        self._warp.follow(self.asset.warp, self._atlas.grid if self._atlas else None)
         return self._finer is None
 
     def _take_grid(self) -> None:
@@ -124,8 +128,8 @@ class TriplaneRenderer(Renderer):
         covered = self._atlas and self._covered(view)
         if not covered or covered.empty or self._description.output("density") is None:
             return
-        if self.asset.display.mode not in self._programs:
-            self._program(self.asset.display.mode)
+        if self._variant(view) not in self._programs:
+            self._program(view)
             yield
         size = _picture_size(view)
         region = covered.scaled(size[0] / view.width, size[1] / view.height, *size)
@@ -165,7 +169,7 @@ class TriplaneRenderer(Renderer):
 
     def dispose(self) -> None:
         programs = (*self._programs.values(), *self._composites.values())
-        for owned in (self._atlas, self._finer, self._picture, self._corners, *programs):
+        for owned in (self._atlas, self._finer, self._picture, self._corners, self._warp, *programs):
             if owned:
                 owned.delete()
         self._atlas = self._finer = self._picture = None
@@ -182,7 +186,7 @@ class TriplaneRenderer(Renderer):
         GL.glDisable(GL.GL_DEPTH_TEST)
         GL.glDisable(GL.GL_BLEND)
         _scissor(band)
-        program = self._program(self.asset.display.mode)
+        program = self._program(view)
         program.use()
         for unit, texture in enumerate((self._atlas.index, self._atlas.densities, self._atlas.colors)):
             texture.bind(unit)
@@ -192,9 +196,23 @@ class TriplaneRenderer(Renderer):
         scale = np.array([view.width, view.height]) / picture.size
         program.set(pixelScale=scale, atlasTexel=1.0 / np.array(self._atlas.densities.size))
         program.set(**self._rays(view), **_rule(self._description.march, self.asset.display.density))
+        self._bind_warp(view, program)
         self._corners.bind()
         GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
         GL.glDisable(GL.GL_SCISSOR_TEST)
+
+    def _bind_warp(self, view: View, program: Program) -> None:
+        """Tells the march how the field is bent, and what of its drag is shown."""
+        if not self._bent(view):
+            return
+        grid = self._atlas.grid
+        low, cell = grid.box[0], (grid.box[1] - grid.box[0]) / grid.resolution
+        self._warp.bind(program, 4, low, cell)
+        sides = self._march_box()
+        program.set(leastChord=float((sides[1] - sides[0]).min()))
+        if self._strained(view):
+            program.set(showHeat=view.heat is self.asset, showStretch=view.stretch)
+            self._warp.bind_strain(program, 6, self.asset.warp, low, cell)
 
     def _composite(
         self, view: View, picture: Framebuffer, covered: Rectangle, region: Rectangle, *, writes_depth: bool
@@ -225,15 +243,32 @@ class TriplaneRenderer(Renderer):
         GL.glEnable(GL.GL_DEPTH_TEST)
         GL.glDisable(GL.GL_SCISSOR_TEST)
 
-    def _program(self, mode: str) -> Program:
-        if mode not in self._programs:
+    def _bent(self, view: View) -> bool:
+        """Whether the field is drawn with its warp."""
+        return self._warp.volume is not None and not view.rest
+
+    def _strained(self, view: View) -> bool:
+        """Whether the reach of its drag, or how far it stretches, is shown."""
+        warp = self.asset.warp
+        shown = view.heat is self.asset or view.stretch
+        return shown and self._bent(view) and warp is not None and warp.rig is not None
+
+    def _variant(self, view: View) -> tuple[str, bool, bool]:
+        """Which program draws: the mode, whether bent, whether strained."""
+        return self.asset.display.mode, self._bent(view), self._strained(view)
+
+    def _program(self, view: View) -> Program:
+        key = self._variant(view)
+        if key not in self._programs:
+            mode, bent, strained = key
             density, color = self._description.output("density"), self._description.output("rgb")
             defines = {"MODE": MODES[mode], "VIRIDIS(t)": viridis_glsl()}
             defines["ACTIVATE_DENSITY(x)"] = f"max(0.0, {_expression(density)})"
             if color:
                 defines |= {"COLORED": 1, "ACTIVATE_COLOR(x)": _expression(color)}
-            self._programs[mode] = Program("triplane_march.glsl", defines)
-        return self._programs[mode]
+            defines |= (WARPED if bent else {}) | (STRAINED if strained else {})
+            self._programs[key] = Program("triplane_march.glsl", defines)
+        return self._programs[key]
 
     def _march_box(self) -> np.ndarray:
         """What the family marches through, (2,3) in the asset's frame."""
@@ -242,18 +277,18 @@ class TriplaneRenderer(Renderer):
         half = (high - low) / 2 * (1.0 - self._description.march.box_shrink)
         return np.stack([(low + high) / 2 - half, (low + high) / 2 + half])
 
-    def _corner_depths(self, view: View) -> tuple[np.ndarray, np.ndarray]:
-        """The corners of the box in camera space (8,3), and their depths along the viewing axis (8,)."""
-        corners = np.stack(np.meshgrid(*self._march_box().T, indexing="ij"), -1).reshape(-1, 3)
+    def _corner_depths(self, view: View, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The corners of a box in camera space (8,3), and their depths along the viewing axis (8,)."""
+        corners = np.stack(np.meshgrid(*box.T, indexing="ij"), -1).reshape(-1, 3)
         to_camera = view.view @ self.asset.transform
         seen = corners @ to_camera[:3, :3].T + to_camera[:3, 3]
         return seen, -seen[:, 2]
 
     def _covered(self, view: View) -> Rectangle:
-        """The pixels of the frame in which the box can be seen."""
+        """The pixels of the frame in which the box can be seen, or that of the warp."""
         if np.linalg.det(self.asset.transform[:3, :3]) == 0:
             return Rectangle(0, 0, 0, 0)
-        seen, depths = self._corner_depths(view)
+        seen, depths = self._corner_depths(view, self._warp.volume.box if self._bent(view) else self._march_box())
         whole = Rectangle(0, 0, view.width, view.height)
         if view.camera.ortho_height is None and depths.min() <= 1e-6 * np.abs(depths).max():
             return whole if depths.max() > 0 else Rectangle(0, 0, 0, 0)
@@ -268,7 +303,7 @@ class TriplaneRenderer(Renderer):
         grid, transform = self._atlas.grid, self.asset.transform
         low = np.asarray(grid.box[0], np.float64)
         cell = (grid.box[1] - low) / grid.resolution
-        _, depths = self._corner_depths(view)
+        _, depths = self._corner_depths(view, self._march_box())
         middle = float(depths.mean())
         to_cells = np.diag(1.0 / cell) @ np.linalg.inv(transform[:3, :3])
         origin, direction = _affine_rays(view.camera, middle)

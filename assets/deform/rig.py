@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -42,6 +43,19 @@ class Rig:
         """Main memory, in bytes."""
         held = (*self.bindings, self.matter_binding, *self.elements)
         return self.matter.nbytes + sum(part.nbytes for part in held)
+
+    @cached_property
+    def reaches(self) -> tuple[np.ndarray, np.ndarray]:
+        """The nodes that move matter (k,), and the box around the matter points that each moves, (k,2,3) f64."""
+        binding, points = self.matter_binding, self.matter.points
+        order = np.argsort(binding.nodes, axis=None, kind="stable")
+        order = order[binding.weights.reshape(-1)[order] > 0]
+        nodes, starts = np.unique(binding.nodes.reshape(-1)[order], return_index=True)
+        places = points[order // binding.nodes.shape[1]]
+        if len(nodes):
+            low, high = np.minimum.reduceat(places, starts), np.maximum.reduceat(places, starts)
+            return nodes.astype(np.int64), np.stack([low, high], 1)
+        return np.zeros(1, np.int64), np.stack([points.min(0), points.max(0)])[None]
 
     def __getstate__(self) -> dict:
         return vars(self) | {"_masked": {}}

@@ -53,18 +53,28 @@ class Warp:
         """What applies the pose to bound elements. Needs a rig."""
         return Skin(self.rig.graph.nodes, self.pose, self.rig.centre)
 
-    @cached_property
+    @property
     def volume(self) -> WarpVolume:
-        """The inverse map of a field's warp, from moved places back to where they were."""
-        from .volume import scatter
+        """The inverse map of a field's warp, from moved places back to where they were. Only the last few that were
+        asked for are kept."""
+        from .volume import scattered
 
-        return self.stored if self.stored is not None else scatter(self)
+        return self.stored if self.stored is not None else scattered(self)
 
     @cached_property
     def moved_bounds(self) -> np.ndarray | None:
-        """A box (2,3) f64 of the asset's frame that holds all moved matter; None where only a volume is known."""
+        """A box (2,3) f64 of the asset's frame that holds all moved matter; None where only a volume is known.
+
+        It is found in every picture while a hand pulls, so no point is moved for it: a moved point is a blend of where
+        it was and where its nodes would take it, so it lies in the box around what nodes make of the boxes of theirs.
+        """
         if self.rig is None:
             return self.stored.bounds if self.stored is not None else None
-        matter = self.rig.matter
-        moved = self.skin.points(matter.points, self.matter_binding)
-        return np.stack([moved.min(0) - matter.spacing, moved.max(0) + matter.spacing])
+        nodes, boxes = self.rig.reaches
+        maps, spacing = self.skin.affine[nodes], self.rig.matter.spacing
+        rest = boxes - self.rig.centre
+        middle, half = rest.mean(1), 0.5 * (rest[:, 1] - rest[:, 0])
+        there = np.einsum("nij,nj->ni", maps[:, :, :3], middle) + maps[:, :, 3]
+        reach = np.einsum("nij,nj->ni", np.abs(maps[:, :, :3]), half)
+        low, high = np.minimum(rest[:, 0], there - reach).min(0), np.maximum(rest[:, 1], there + reach).max(0)
+        return np.stack([low - spacing, high + spacing]) + self.rig.centre

@@ -20,6 +20,7 @@ from ..errors import BadInput
 from ..progress import Job, Partial, Progress
 from .brick_grid import BRICK, BrickGrid
 from .decoder import Field, activate_output, blob_at, bounded_threads
+from .description import FieldDescription
 
 if TYPE_CHECKING:
     import torch
@@ -56,10 +57,10 @@ def bake(
     if triplane.description.output("density") is None:
         raise BadInput(f"{triplane.name}: has no density that could be drawn.")
     yield Progress(0, 1, "Preparing the decoder")
-    sampler = _Sampler(Field(triplane, device), time)
+    sampler = FieldSampler(Field(triplane, device, rest=True), time)
     wanted = None
     for level, cells in enumerate(levels):
-        lattice = _Lattice(sampler.box, levels[0], cells // levels[0])
+        lattice = Lattice(sampler.box, levels[0], cells // levels[0])
         mask = np.ones(lattice.bricks, bool) if wanted is None else _refine(wanted, cells // levels[level - 1])
         if mask.sum() * SLOT_BYTES > memory_limit:
             yield Progress(1, 1, f"Kept {levels[level - 1] if level else 0} cells: {cells} would take too much memory")
@@ -70,13 +71,14 @@ def bake(
         yield Partial(filled.grid(sampler, level, len(levels)))
 
 
-class _Lattice:
+class Lattice:
     """The points at which a level is sampled: corners of nearly cubic cells, `coarsest` × `finer` of them along the
     longest side; whole bricks at the coarsest level, so that those of all levels nest."""
 
     def __init__(self, box: np.ndarray, coarsest: int, finer: int) -> None:
         sides = box[1] - box[0]
         self.box = box
+        self.finer = finer
         self.cells = np.maximum(1, np.round(sides / sides.max() * coarsest / BRICK)).astype(int) * BRICK * finer
         self.axes = [
             np.linspace(low, high, count + 1).astype(np.float32)
@@ -92,13 +94,13 @@ class _Filled:
     """A level while it is decoded: `mask` says which bricks, `density` (z,y,x) keeps the activated value of every
     decoded point (0 elsewhere), `samples` the bricks in the order of the mask."""
 
-    def __init__(self, lattice: _Lattice, mask: np.ndarray) -> None:
+    def __init__(self, lattice: Lattice, mask: np.ndarray) -> None:
         self.lattice = lattice
         self.mask = mask
         self.density = np.zeros(lattice.shape, np.float32)
         self.samples = np.empty((int(mask.sum()), BRICK + 1, BRICK + 1, BRICK + 1, 4), np.float16)
 
-    def grid(self, sampler: _Sampler, level: int, levels: int) -> BrickGrid:
+    def grid(self, sampler: FieldSampler, level: int, levels: int) -> BrickGrid:
         """The bricks in which something can be seen."""
         visible = brick_maxima(self.density, 1)[self.mask] >= sampler.least_density
         index = np.full(self.mask.shape, -1, np.int32)
@@ -106,7 +108,9 @@ class _Filled:
         index.reshape(-1)[slots] = np.arange(len(slots), dtype=np.int32)
         samples = self.samples if visible.all() else self.samples[visible]
         cells = self.lattice.cells.astype(np.int32)
-        return BrickGrid(self.lattice.box, cells, index, samples, level, levels, self._matter(sampler.surface_density))
+        matter = self._matter(sampler.surface_density)
+        peaks = maxima(self.density, self.lattice.finer)
+        return BrickGrid(self.lattice.box, cells, index, samples, level, levels, matter, peaks)
 
     def _matter(self, surface_density: float) -> np.ndarray | None:
         """The box around the cells that touch what is denser than the surface. Mist around it doesn't count."""
@@ -120,7 +124,7 @@ class _Filled:
         return np.array(ends, np.float64).T
 
 
-class _Sampler:
+class FieldSampler:
     """Asks a field for what the grid stores."""
 
     def __init__(self, field: Field, time: float) -> None:
@@ -128,12 +132,17 @@ class _Sampler:
         self.time = time
         description = field.description
         self.density = description.output("density")
-        space, march = description.space, description.march
-        self.box = np.array([space.low, space.high], np.float64)
-        chord = 1.0 if march.step == "normalised" else float(np.linalg.norm(self.box[1] - self.box[0]))
-        self.least_density = -np.log1p(-LOST_OPACITY) / chord
-        surface = description.surface
-        self.surface_density = surface.level if surface.field == "density" else -np.log1p(-0.5) / chord
+        self.box = np.array([description.space.low, description.space.high], np.float64)
+        self.least_density, self.surface_density = self.thresholds(description)
+
+    @staticmethod
+    def thresholds(description: FieldDescription) -> tuple[float, float]:
+        """The densities from which a field with a `description` can be seen at all, and from which it is a surface."""
+        space, surface = description.space, description.surface
+        diagonal = float(np.linalg.norm(np.subtract(space.high, space.low)))
+        chord = 1.0 if description.march.step == "normalised" else diagonal
+        level = surface.level if surface.field == "density" else -np.log1p(-0.5) / chord
+        return -np.log1p(-LOST_OPACITY) / chord, level
 
     def sample(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What a grid stores at `points` (N,3): (N,4) f16, and the activated density (N,) f32."""
@@ -158,7 +167,7 @@ class _Sampler:
             return stored.clamp_(-limit, limit).half().cpu().numpy(), density.cpu().numpy()
 
 
-def _decode(sampler: _Sampler, filled: _Filled, text: str, start: float, share: float) -> Steps:
+def _decode(sampler: FieldSampler, filled: _Filled, text: str, start: float, share: float) -> Steps:
     """Fills the bricks of a level, one layer of bricks along z after the other."""
     layers = filled.lattice.bricks[0]
     plane = filled.lattice.shape[1:]
@@ -180,7 +189,7 @@ def _decode(sampler: _Sampler, filled: _Filled, text: str, start: float, share: 
 
 
 def _fill(
-    sampler: _Sampler, filled: _Filled, layer: int, missing: np.ndarray, values: np.ndarray
+    sampler: FieldSampler, filled: _Filled, layer: int, missing: np.ndarray, values: np.ndarray
 ) -> Generator[float, None, None]:
     """Decodes the points of a layer that are `missing` (9,y,x), chunk by chunk; yields the share that is done."""
     places = np.flatnonzero(missing)
@@ -208,7 +217,11 @@ def _corners(bricks: np.ndarray) -> np.ndarray:
 
 def brick_maxima(values: np.ndarray, finer: int) -> np.ndarray:
     """The largest of the `values` (z,y,x) at lattice points in each brick of a lattice `finer` times as fine."""
-    step = BRICK // finer
+    return maxima(values, BRICK // finer)
+
+
+def maxima(values: np.ndarray, step: int) -> np.ndarray:
+    """The largest of the `values` (z,y,x) at lattice points in each block of `step` cells along each axis."""
     for axis in range(3):
         count = (values.shape[axis] - 1) // step
         values = np.moveaxis(values, axis, 0)

@@ -22,7 +22,8 @@ class BrickGrid:
     """box: (2,3) f64 in the asset's frame. resolution: (3,) cells along x, y, z, multiples of BRICK. index: (nz,ny,nx)
     i32, the slot of each brick or -1 where it is empty. samples: (slots, 9, 9, 9, 4) f16 in z, y, x order; channels
     are density_raw, red_raw, green_raw, blue_raw. level of levels: 0 is the coarsest, levels − 1 the finest bake.
-    matter: the box around what shows, (2,3) f64 in the asset's frame, None where nothing does."""
+    matter: the box around what shows, (2,3) f64 in the asset's frame, None where nothing does. peaks: (mz,my,mx) f32,
+    the largest activated density in each cell of the coarsest lattice over the box, None where it is not known."""
 
     box: np.ndarray
     resolution: np.ndarray
@@ -31,8 +32,9 @@ class BrickGrid:
     level: int = 0
     levels: int = 1
     matter: np.ndarray | None = None
+    peaks: np.ndarray | None = None
 
     @property
     def nbytes(self) -> int:
         """Main memory of the grid, in bytes."""
-        return self.index.nbytes + self.samples.nbytes
+        return self.index.nbytes + self.samples.nbytes + (0 if self.peaks is None else self.peaks.nbytes)

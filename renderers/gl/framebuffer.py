@@ -12,11 +12,15 @@ from .texture import Texture
 
 
 class Framebuffer(GLObject):
-    """A target of `size` (width, height) with colour textures in `colors` formats and a sampleable depth texture."""
+    """A target of `size` (width, height) with colour textures in `colors` formats and a sampleable depth texture.
+
+    planes: near and far distance between which its depth lies, for whoever draws to say; None: not said.
+    """
 
     def __init__(self, size: tuple[int, int], colors: tuple[int, ...] = (GL.GL_RGBA16F,), depth: bool = True) -> None:
         super().__init__(GL.glGenFramebuffers(1))
         self.size = (int(size[0]), int(size[1]))
+        self.planes: tuple[float, float] | None = None
         self.colors = tuple(Texture(internal, self.size) for internal in colors)
         self.depth = Texture(GL.GL_DEPTH_COMPONENT32F, self.size, linear=False) if depth else None
         GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self.id)

@@ -18,6 +18,7 @@ FORMATS = {
     GL.GL_R32F: (GL.GL_RED, GL.GL_FLOAT, 4),
     GL.GL_RGBA32F: (GL.GL_RGBA, GL.GL_FLOAT, 16),
     GL.GL_R32I: (GL.GL_RED_INTEGER, GL.GL_INT, 4),
+    GL.GL_RGBA32UI: (GL.GL_RGBA_INTEGER, GL.GL_UNSIGNED_INT, 16),
     GL.GL_DEPTH_COMPONENT32F: (GL.GL_DEPTH_COMPONENT, GL.GL_FLOAT, 4),
 }
 """Internal format → format and type of the data that is uploaded, and bytes per texel."""

@@ -8,19 +8,22 @@ which a frame draws: fields from far to near, then splats, each hidden by what i
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assets.asset import Asset
+from assets.deform.kinds import flattened
 from assets.progress import Job, stage
 from assets.scene import Scene
 
 from ..camera import Camera
-from . import Layer, exact_record
+from . import ExactRecord, Layer, exact_record
 
 if TYPE_CHECKING:
-    from ..frame import Frame, FrameSettings
+    from ..frame import Frame
+    from ..frame_settings import FrameSettings
 
 
 def exact_still(
@@ -37,12 +40,22 @@ def exact_still(
     drawn = [(record, asset) for record, asset in drawn if record]
     drawn.sort(key=lambda pair: (pair[0].stage, -_distance_to(pair[1], camera)))
     for index, (record, asset) in enumerate(drawn):
-        job = record.draw(asset, camera, limit, settings.time)
+        job = _drawn(record, asset, camera, limit, settings)
         layer, depth = yield from stage(job, index / len(drawn), (index + 1) / len(drawn))
         picture = layer + picture * (1 - layer[..., 3:])
         if record.writes_depth:
             limit = np.minimum(limit, depth)
     return picture
+
+
+def _drawn(record: ExactRecord, asset: Asset, camera: Camera, limit: np.ndarray, settings: FrameSettings) -> Job[Layer]:
+    """A job that draws an asset as a frame would, with its warp in its data or, where `settings` say so, at rest."""
+    if asset.warp is not None and settings.rest:
+        asset = copy(asset)
+        asset.warp = None
+    elif asset.warp is not None:
+        asset = yield from stage(flattened(asset), 0.0, 0.1)
+    return (yield from stage(record.draw(asset, camera, limit, settings.time), 0.1, 1.0))
 
 
 def draw_exact(frame: Frame, scene: Scene, camera: Camera, settings: FrameSettings) -> Job[np.ndarray]:
@@ -54,7 +67,7 @@ def draw_exact(frame: Frame, scene: Scene, camera: Camera, settings: FrameSettin
 
 def lay_over_background(picture: np.ndarray, settings: FrameSettings) -> np.ndarray:
     """`picture`, premultiplied (H,W,4) f32, over the background of `settings`: (H,W,4) u8, straight alpha."""
-    from ..frame import background_colors
+    from ..frame_settings import background_colors
 
     top, bottom = (np.array(color) for color in background_colors(settings.background))
     height = len(picture)

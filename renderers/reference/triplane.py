@@ -5,12 +5,14 @@ light through. Most samples of a picture lie in haze: matter so thin that a ray 
 `FAINT` opaque. There a coarse lattice of the decoded field, interpolated before its activation, stands in for the
 decoder. It is an interpolation and no gap, so the faint veil that a field keeps in empty space stays in the picture.
 A lattice pays only for a picture much larger than it, and a cell counts as haze only with all cells around it.
+
+A field that a drag has bent is marched where its matter is now: samples keep the distance and phase that the family's
+box gives them, in front of it and behind it too, and each is decoded where the warp says that it was at rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +27,7 @@ from ..colormap import viridis
 from ..framing import depth_extent
 from ..renderer import Stage
 from . import ExactRecord
+from .field_rays import Rays, cut_rays
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +83,8 @@ class _Sampler:
 
     def __init__(self, triplane: Triplane, camera: Camera, time: float, device: str | None) -> None:
         self.triplane, self.time = triplane, time
-        self.field = Field(triplane, device)
+        self.field = Field(triplane, device, rest=True)
+        self.warp = triplane.warp.volume if triplane.warp is not None else None
         description = triplane.description
         self.march, self.density, self.rgb = description.march, description.output("density"), description.output("rgb")
         low, high = np.array(description.space.low, np.float64), np.array(description.space.high, np.float64)
@@ -100,14 +104,18 @@ class _Sampler:
 
         return torch.tensor(array, dtype=torch.float32, device=self.field.device)
 
-    def raw(self, points: torch.Tensor) -> torch.Tensor:
-        """What the decoder says at `points` (N,3): (N,4) raw density and colour, or (N,1) without a colour."""
+    def raw(self, points: torch.Tensor, moved: torch.Tensor | None = None) -> torch.Tensor:
+        """What the decoder says at `points` (N,3) at rest: (N,4) raw density and colour, or (N,1) without a colour.
+        moved: where they are now, and are seen from; None: where they were."""
         import torch
 
         directions = moment = None
         if self.field.description.needs_viewdirs:
-            directions = self._forward.expand_as(points) if self._eye is None else points - self._eye
+            places = points if moved is None else moved
+            directions = self._forward.expand_as(places) if self._eye is None else places - self._eye
             directions = torch.nn.functional.normalize(directions, dim=1)
+            if moved is not None:
+                directions = self.warp.turn_back(moved, directions)
         if self.field.description.needs_time:
             moment = torch.full((len(points),), self.time, device=points.device)
         parts = [self.field.raw(p, *rest) for p, *rest in _split(self.field.chunk, points, directions, moment)]
@@ -116,14 +124,36 @@ class _Sampler:
 
     def values(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Density (N,) with the user's factor, and colour (N,3), at `points` (N,3)."""
+        import torch
+
+        if self.warp is None:
+            return self._values_at_rest(points, None)
+        rest, there = self.sources(points)
+        there = torch.nonzero(there)[:, 0]
+        density, color = points.new_zeros(len(points)), torch.zeros_like(points) if self.rgb else None
+        if len(there):
+            density[there], found = self._values_at_rest(rest[there], points[there])
+            if self.rgb:
+                color[there] = found
+        return density, color
+
+    def sources(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Where moved `points` (N,3) were at rest, and whether that is in the family's box, (N,) bool."""
+        rest, present = self.warp.sources(points)
+        low, high = self.tensor(self.box)
+        return rest, present & (rest >= low).all(1) & (rest <= high).all(1)
+
+    def _values_at_rest(
+        self, points: torch.Tensor, moved: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         if self.haze is None:
-            raw = self.raw(points)
+            raw = self.raw(points, moved)
         else:
             faint = self.haze.holds(points)
             raw = points.new_empty(len(points), 4 if self.rgb else 1)
             raw[faint] = self.haze.interpolate(points[faint])
             if not faint.all():
-                raw[~faint] = self.raw(points[~faint])
+                raw[~faint] = self.raw(points[~faint], None if moved is None else moved[~faint])
         density = activate_output(self.density, raw[:, :1], points)[:, 0].clamp_min(0.0)
         color = activate_output(self.rgb, raw[:, 1:], points) if self.rgb else None
         return density * self.triplane.display.density, color
@@ -134,8 +164,11 @@ class _Sampler:
 
         reach = self.tensor((self.box[1] - self.box[0]) / 256)
         steps = torch.diag(reach)
-        slopes = [self.raw(points + step)[:, 0] - self.raw(points - step)[:, 0] for step in steps]
+        rest = points if self.warp is None else self.warp.sources(points)[0]
+        slopes = [self.raw(rest + step)[:, 0] - self.raw(rest - step)[:, 0] for step in steps]
         gradient = torch.stack(slopes, 1) / (2 * reach)
+        if self.warp is not None:
+            gradient = torch.einsum("nij,ni->nj", self.warp.gradients(points), gradient)
         return torch.nn.functional.normalize(-gradient @ self.tensor(self.to_local[:3, :3]), dim=1)
 
     def find_haze(self, rays: int) -> Job[None]:
@@ -192,24 +225,6 @@ class _Haze:
         return found[0, :, 0, 0].T
 
 
-@dataclass
-class _Rays:
-    """The rays that cross the box, in the asset's frame. first (n,3): the first sample; delta (n,3): from one sample to
-    the next; step (n,): the length of a bin as the family's rule takes it; count (n,): bins, not always whole, in front
-    of the limit; start, bin (n,): depth along the viewing axis at which the first bin begins, and of a bin."""
-
-    first: torch.Tensor
-    delta: torch.Tensor
-    step: torch.Tensor
-    count: torch.Tensor
-    start: torch.Tensor
-    bin: torch.Tensor
-
-    def points(self, which: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-        """Samples number `index` (m,k) of the rays `which` (m,): (m,k,3)."""
-        return self.first[which, None] + self.delta[which, None] * index[..., None]
-
-
 class _Band:
     """Some rows of a picture."""
 
@@ -217,10 +232,10 @@ class _Band:
         import torch
 
         self.sampler = sampler
-        self.pixels, arrays = _cut(sampler, camera, limit)
-        self.rays = _Rays(*map(sampler.tensor, arrays))
+        self.pixels, arrays = cut_rays(sampler, camera, limit)
+        self.rays = Rays(*map(sampler.tensor, arrays))
         self.through = torch.ones_like(self.rays.count)
-        self.color = torch.zeros_like(self.rays.first)
+        self.color = torch.zeros_like(self.rays.anchor)
         self.thickness = torch.zeros_like(self.rays.count)
         self.half = torch.full_like(self.rays.count, -1.0)
         """Bins up to where opacity reaches one half, −1 where it does not."""
@@ -229,7 +244,7 @@ class _Band:
         """Composites block after block of samples, and yields the share of them that is done."""
         import torch
 
-        samples = self.sampler.march.samples
+        samples = int(np.ceil(self.rays.count.max().item())) if len(self.pixels) else 0
         # A map of the density shows all of it, so nothing hides what is behind.
         enough = -1.0 if self.sampler.triplane.display.mode == "density" else ENOUGH
         going = torch.arange(len(self.pixels), device=self.through.device)
@@ -249,7 +264,7 @@ class _Band:
         density, color = self.sampler.values(points.reshape(-1, 3))
         # The bin in which an opaque surface lies counts by its share in front of it.
         share = (self.rays.count[going, None] - index).clamp(0.0, 1.0)
-        thickness = density.reshape(points.shape[:2]) * self.rays.step[going, None] * share
+        thickness = density.reshape(points.shape[:2]) * self._steps(going, index) * share
         through = self.through[going, None]
         after = through * torch.cumprod(torch.exp(-thickness), 1)
         before = torch.cat([through, after[:, :-1]], 1)
@@ -262,12 +277,17 @@ class _Band:
         self.thickness[going] += thickness.sum(1)
         self.through[going] = after[:, -1]
 
+    def _steps(self, going: torch.Tensor, index: torch.Tensor) -> torch.Tensor | float:
+        """The lengths of bins as the family's rule takes them."""
+        march = self.sampler.march
+        return 1 / march.samples if march.step == "normalised" else self.rays.lengths(going, index[None])
+
     def write(self, picture: np.ndarray, depth: np.ndarray) -> None:
         """Puts what is seen into the rows `picture` (n,4) and `depth` (n,) of the band."""
         with bounded_threads():
             alpha = 1.0 - self.through
             found = self.half >= 0
-            at = self.rays.start + self.half.clamp_min(0.0) * self.rays.bin
+            at = self.rays.depth(self.half.clamp_min(0.0))
             color, alpha = self._shade(alpha, found, at)
             picture[self.pixels, :3], picture[self.pixels, 3] = color.cpu().numpy(), alpha.cpu().numpy()
             depth[self.pixels] = at.where(found, float("inf")).cpu().numpy()
@@ -295,35 +315,9 @@ class _Band:
         if mode == "normal":
             return (normals * 0.5 + 0.5) * alpha[:, None], alpha
         to_world = self.sampler.tensor(self.sampler.triplane.transform[:3, :3])
-        towards = torch.nn.functional.normalize(-self.rays.delta @ to_world.T, dim=1)
+        towards = torch.nn.functional.normalize(-self.rays.direction @ to_world.T, dim=1)
         grey = 0.2 + 0.7 * (normals * towards).sum(1, keepdim=True).abs()
         return (grey * alpha[:, None]).expand(-1, 3), alpha
-
-
-def _cut(sampler: _Sampler, camera: Camera, limit: np.ndarray | None) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """The pixels (n,) of `camera` whose rays cross the box far enough, and the fields of `_Rays`, as f64."""
-    origin, direction = (array.reshape(-1, 3) for array in camera.rays())
-    along = direction @ -camera.camera_to_world[:3, 2]
-    origin = origin @ sampler.to_local[:3, :3].T + sampler.to_local[:3, 3]
-    direction = direction @ sampler.to_local[:3, :3].T
-    speed = np.linalg.norm(direction, axis=1)
-    direction = np.where(np.abs(direction) < 1e-12, 1e-12, direction)
-    sides = (sampler.box[:, None] - origin) / direction
-    enter, leave = sides.min(0).max(1), sides.max(0).min(1)
-    if camera.ortho_height is None:
-        enter = np.maximum(enter, sampler.march.near / speed)
-    pixels = np.flatnonzero((leave > enter) & ((leave - enter) * speed > sampler.march.min_chord))
-    origin, direction, enter, leave = origin[pixels], direction[pixels], enter[pixels], leave[pixels]
-    samples = sampler.march.samples
-    bin_ = (leave - enter) / samples
-    first = origin + direction * (enter + 0.5 * bin_)[:, None]
-    step = np.full(len(pixels), 1 / samples) if sampler.march.step == "normalised" else bin_ * speed[pixels]
-    start, depth = enter * along[pixels], bin_ * along[pixels]
-    count = np.full(len(pixels), float(samples))
-    if limit is not None:
-        ends = np.minimum(limit.reshape(-1)[pixels].astype(np.float64), 1e30)
-        count = np.clip((ends - start) / depth, 0.0, samples)
-    return pixels, (first, direction * bin_[:, None], step, count, start, depth)
 
 
 def _split(size: int, *arrays: torch.Tensor | None) -> Iterator[tuple[torch.Tensor | None, ...]]:

@@ -1,22 +1,25 @@
 // Projects each splat once: from its mean, axes and coefficients to an ellipse in the picture with one colour, captured
 // by transform feedback for gaussian_splat.glsl. The rules are those of splat_projection.py.
 //
-// CHUNKS: into how many pairs of textures the splats are cut. SHAPE_TEXELS, COLOR_TEXELS, SPLATS_PER_ROW: how a texture
-// holds them. DEGREE: up to which band colours are drawn.
+// DEGREE: up to which band colours are drawn. WARP: splats follow the nodes of a warp; STRAIN: and show how much. What
+// describes the textures: common/splat_texels.glsl.
 
 #define MODE_DEPTH 1
 #define MODE_CENTERS 2
 
 #ifdef VERTEX_SHADER
 #include "common/sh.glsl"
+#include "common/splat_texels.glsl"
 #define GROUPS ((DEGREE + 1) * (DEGREE + 1) + 3) / 4 * int(DEGREE > 0)
 
 layout(location = 0) in uint splat;
 
-uniform sampler2D shapes[CHUNKS];  // mean, opacity | quaternion w x y z | sizes, 0
-uniform sampler2D colors[CHUNKS];  // coefficients, r g b after each other
-uniform int splatsPerChunk;
-
+#ifdef WARP
+uniform vec3 centre;               // what the nodes move lies relative to it; modelView and eye as well
+#endif
+#ifdef STRAIN
+#include "common/strain.glsl"
+#endif
 uniform mat4 modelView;
 uniform mat4 projection;
 uniform vec2 viewport;
@@ -41,38 +44,6 @@ const float NEAR = 0.01;
 const float DILATION = 0.3;
 const float SMALLEST_COMPENSATION = 0.005;
 const float FAINTEST = 1.0 / 255.0;
-
-// A row of a texture holds a fixed number of splats.
-vec4 texel(sampler2D image, int index, int texels, int offset) {
-    return texelFetch(image, ivec2((index % SPLATS_PER_ROW) * texels + offset, index / SPLATS_PER_ROW), 0);
-}
-
-// GLSL 4.1 has no index into an array of samplers that differs between vertices.
-vec4 shapeTexel(int chunk, int index, int offset) {
-#if CHUNKS > 1
-    if (chunk == 1) return texel(shapes[1], index, SHAPE_TEXELS, offset);
-#endif
-#if CHUNKS > 2
-    if (chunk == 2) return texel(shapes[2], index, SHAPE_TEXELS, offset);
-#endif
-#if CHUNKS > 3
-    if (chunk == 3) return texel(shapes[3], index, SHAPE_TEXELS, offset);
-#endif
-    return texel(shapes[0], index, SHAPE_TEXELS, offset);
-}
-
-vec4 colorTexel(int chunk, int index, int offset) {
-#if CHUNKS > 1
-    if (chunk == 1) return texel(colors[1], index, COLOR_TEXELS, offset);
-#endif
-#if CHUNKS > 2
-    if (chunk == 2) return texel(colors[2], index, COLOR_TEXELS, offset);
-#endif
-#if CHUNKS > 3
-    if (chunk == 3) return texel(colors[3], index, COLOR_TEXELS, offset);
-#endif
-    return texel(colors[0], index, COLOR_TEXELS, offset);
-}
 
 // Three texels hold four coefficients; a last coefficient that is alone has one texel.
 vec3 viewedColor(int chunk, int index, vec3 direction) {
@@ -122,7 +93,14 @@ void main() {
     vec4 first = shapeTexel(chunk, index, 0);
     vec3 sizes = shapeTexel(chunk, index, 2).xyz;
     float opacity = first.a;
-    vec4 position = modelView * vec4(first.xyz, 1.0);
+    vec3 mean = first.xyz;
+#ifdef WARP
+    uvec4 binding[INFLUENCES / 4];
+    fetchBinding(chunk, index, binding);
+    Skin skin = skinOf(binding);
+    mean = moved(skin, mean - centre);
+#endif
+    vec4 position = modelView * vec4(mean, 1.0);
     float depth = -position.z;
     if (depth <= NEAR || opacity < opacityRange.x || opacity > opacityRange.y ||
         max(sizes.x, max(sizes.y, sizes.z)) > largestSize) {
@@ -135,9 +113,16 @@ void main() {
         float t = (depth - depthRange.x) / max(depthRange.y - depthRange.x, 1e-30);
         tint.rgb = vec3(mix(0.95, 0.08, clamp(t, 0.0, 1.0)));
     } else {
-        vec3 direction = orthographic ? eye : normalize(first.xyz - eye);
+        vec3 direction = orthographic ? eye : normalize(mean - eye);
+#if defined(WARP) && DEGREE > 0
+        // Seen from where it was seen at rest: the same as turning its coefficients.
+        direction = turnedBack(turnOf(binding), direction);
+#endif
         tint.rgb = viewedColor(chunk, index, direction);
     }
+#ifdef STRAIN
+    tint.rgb = strained(tint.rgb, strainOf(binding));
+#endif
     if (mode == MODE_CENTERS) {
         axes = vec4(dotSize / viewport.x, 0.0, 0.0, dotSize / viewport.y);
         tint.a = 1.0;
@@ -145,7 +130,11 @@ void main() {
     }
 
     // Rows of Jacobian × view × axes: what each axis of the splat becomes in the picture, y upwards.
+#ifdef WARP
+    mat3 shape = mat3(modelView) * (gradientOf(skin) * rotation(shapeTexel(chunk, index, 1)));
+#else
     mat3 shape = mat3(modelView) * rotation(shapeTexel(chunk, index, 1));
+#endif
     sizes *= size;
     vec3 across = vec3(shape[0].x, shape[1].x, shape[2].x) * sizes;
     vec3 upward = vec3(shape[0].y, shape[1].y, shape[2].y) * sizes;

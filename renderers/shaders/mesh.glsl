@@ -1,5 +1,6 @@
 // One instance of one mesh part. MODE is one of the MODE_* below; *_TEXTURE, VERTEX_COLOR, ALPHA_* and FLAT are defined
-// where they apply, so that a software GL computes nothing that is not there. EDGES comes from mesh_edges.glsl.
+// where they apply, so that a software GL computes nothing that is not there. EDGES comes from mesh_edges.glsl. WARP: the
+// instance follows the nodes of a warp; STRAIN: and shows how much.
 
 #define MODE_SHADED 0
 #define MODE_BASE_COLOR 1
@@ -13,6 +14,14 @@ layout(location = 1) in vec3 normal;
 layout(location = 2) in vec2 uv;
 layout(location = 3) in vec4 color;
 
+#ifdef WARP
+#include "common/warp.glsl"
+layout(location = BINDING_LOCATION) in uvec4 binding[INFLUENCES / 4];
+
+uniform mat4 placed;        // from the part to where the nodes move things; modelView and normalMatrix lead on
+uniform mat3 placedNormal;
+#endif
+
 uniform mat4 modelView;
 uniform mat3 normalMatrix;
 uniform mat4 projection;
@@ -22,12 +31,24 @@ out Varying {
     vec3 normal;    // camera space, not normalised
     vec2 uv;
     vec4 color;
+#ifdef STRAIN
+    vec2 strain;
+#endif
 } to;
 
 void main() {
-    vec4 p = modelView * vec4(position, 1.0);
+    vec3 place = position, upright = normal;
+#ifdef WARP
+    Skin skin = skinOf(binding);
+    place = moved(skin, (placed * vec4(position, 1.0)).xyz);
+    upright = movedNormal(skin, placedNormal * normal);
+#endif
+#ifdef STRAIN
+    to.strain = strainOf(binding);
+#endif
+    vec4 p = modelView * vec4(place, 1.0);
     to.position = p.xyz;
-    to.normal = normalMatrix * normal;
+    to.normal = normalMatrix * upright;
     to.uv = uv;
     to.color = color;
     gl_Position = projection * p;
@@ -55,7 +76,18 @@ uniform sampler2D normalTexture;
 uniform sampler2D occlusionTexture;
 uniform sampler2D emissiveTexture;
 
-in Varying { vec3 position; vec3 normal; vec2 uv; vec4 color; } from;
+in Varying {
+    vec3 position;
+    vec3 normal;
+    vec2 uv;
+    vec4 color;
+#ifdef STRAIN
+    vec2 strain;
+#endif
+} from;
+#ifdef STRAIN
+#include "common/strain.glsl"
+#endif
 #ifdef EDGES
 noperspective in vec3 edgeDistance;
 flat in float triangleHeight;
@@ -170,6 +202,10 @@ void main() {
     vec3 shown = depthShade();
 #else
     vec3 shown = edgeColor.rgb;
+#endif
+
+#ifdef STRAIN
+    shown = strained(shown, from.strain);
 #endif
 
 #ifdef EDGES

@@ -8,8 +8,24 @@ layout(triangle_strip, max_vertices = 3) out;
 
 uniform vec2 viewportSize;
 
-in Varying { vec3 position; vec3 normal; vec2 uv; vec4 color; } from[];
-out Varying { vec3 position; vec3 normal; vec2 uv; vec4 color; } to;
+in Varying {
+    vec3 position;
+    vec3 normal;
+    vec2 uv;
+    vec4 color;
+#ifdef STRAIN
+    vec2 strain;
+#endif
+} from[];
+out Varying {
+    vec3 position;
+    vec3 normal;
+    vec2 uv;
+    vec4 color;
+#ifdef STRAIN
+    vec2 strain;
+#endif
+} to;
 noperspective out vec3 edgeDistance;  // pixels
 flat out float triangleHeight;        // the smallest of the three, pixels
 
@@ -34,6 +50,9 @@ void main() {
         to.normal = from[i].normal;
         to.uv = from[i].uv;
         to.color = from[i].color;
+#ifdef STRAIN
+        to.strain = from[i].strain;
+#endif
         gl_Position = gl_in[i].gl_Position;
         EmitVertex();
     }

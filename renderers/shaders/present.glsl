@@ -12,6 +12,8 @@ void main() {
 #ifdef FRAGMENT_SHADER
 uniform sampler2D picture;
 uniform bool hasPicture;
+uniform sampler2D ghost;    // another one behind it, of which only a share is seen
+uniform float ghostShare;
 uniform vec4 top;       // background at the upper edge; alpha 0: transparent
 uniform vec4 bottom;
 uniform bool checker;   // shows transparency as a checkerboard of 8 logical pixels
@@ -28,6 +30,7 @@ void main() {
     }
     background.rgb *= background.a;
     vec4 front = hasPicture ? clamp(texture(picture, uv), 0.0, 1.0) : vec4(0.0);
+    if (ghostShare > 0.0) front += (1.0 - front.a) * ghostShare * clamp(texture(ghost, uv), 0.0, 1.0);
     color = front + background * (1.0 - front.a);
 }
 #endif

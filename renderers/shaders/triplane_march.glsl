@@ -5,6 +5,10 @@
 // Rays are given in cells of the grid and parametrised by the distance along the viewing axis, t, counted from the
 // depth of the box's middle: then one affine function of the pixel serves perspective and parallel rays, and a camera
 // far away costs no precision.
+//
+// With WARP the field is bent: a sample lies at a moved place, and warpMap (see warp_volume.py and deform/volume.py) says
+// where that was at rest; assets/deform/volume.py computes the same. Samples keep the family's distance and phase, so
+// what did not move looks as before. STRAIN shows what the drag reaches or stretches.
 
 #define MODE_COLOR 0
 #define MODE_DENSITY 1
@@ -43,6 +47,23 @@ uniform vec2 depthRange;         // nearest and farthest depth of the box, for M
 uniform mat3 cellToWorld;        // turns and scales steps in cells into world ones
 uniform mat3 normalToWorld;      // the same for gradients, up to their length
 
+#ifdef WARP
+uniform sampler3D warpMap;       // displacement · coverage in the asset's units, and coverage
+uniform isampler3D warpBlocks;   // 0: matter in the block or beside it, −d: none nearer than d blocks
+uniform vec3 cellsPerUnit;
+uniform vec3 warpLow;            // the box of the map, in cells
+uniform vec3 warpHigh;
+uniform vec3 voxelScale;         // cells → voxels of the map
+uniform vec3 voxelOffset;
+uniform float leastChord;        // shortest side of the family's box, in the asset's units
+#endif
+#ifdef STRAIN
+#include "common/strain.glsl"
+uniform sampler3D strainMap;     // of places at rest
+uniform vec3 strainScale;        // cells → 0 … 1
+uniform vec3 strainOffset;
+#endif
+
 layout(location = 0) out vec4 picture;   // premultiplied
 layout(location = 1) out float halfDepth;  // window depth where half is covered, 1: nowhere
 
@@ -50,6 +71,7 @@ const float BRICK = 8.0;
 const float SLOT = 9.0;
 const float ENOUGH = 1e-3;       // transmittance at which a ray ends
 const float HALF = 0.6931472;    // optical depth of one half
+const float NOWHERE = -1e30;
 const float VISIBLE = 2e-4;      // optical depth from which a sample counts
 
 float windowDepth(float t) {
@@ -82,21 +104,74 @@ vec3 gradientAt(vec3 origin, vec3 local) {
     return difference / (high - low);
 }
 
-vec3 normalAt(vec3 origin, vec3 local) {
-    vec3 n = normalToWorld * -gradientAt(origin, local);
+#ifdef WARP
+const float TORN = 1.001;        // coverage beyond which the map must not be interpolated
+
+// Displacement · coverage, and coverage, at a place in voxels.
+vec4 mapAt(vec3 voxel) {
+    vec4 found = textureLod(warpMap, voxel / vec3(textureSize(warpMap, 0)), 0.0);
+    if (found.a > TORN) found = texelFetch(warpMap, clamp(ivec3(voxel), ivec3(0), textureSize(warpMap, 0) - 1), 0);
+    return found;
+}
+
+// The gradient by moved places of what has the gradient `g` by rest places: the transpose of the map's derivative.
+vec3 bentGradient(vec3 g, vec3 voxel) {
+    vec3 bent = g;
+    for (int axis = 0; axis < 3; axis++) {
+        vec3 before = voxel, after = voxel;
+        before[axis] -= 1.0;
+        after[axis] += 1.0;
+        vec4 low = mapAt(before), high = mapAt(after);
+        if (low.a < PRESENT || high.a < PRESENT || max(low.a, high.a) > TORN) continue;
+        bent[axis] += dot((high.rgb / high.a - low.rgb / low.a) * cellsPerUnit, g) * 0.5 * voxelScale[axis];
+    }
+    return bent;
+}
+#endif
+
+#ifdef WARP
+// How a ray is cut: from t0 to t1 as the family does, into `inner` bins of `length`, and before and behind that into bins
+// of `outer`. Rays that graze the family's box, or miss it, take its shortest side for the chord there. Bins are counted
+// from t0 on, whole numbers where they begin.
+struct Bins { float t0; float t1; float length; float outer; float inner; };
+
+Bins binsOf(float t0, float t1, float u0, float u1, float speed) {
+    float outer = max(t1 - t0, leastChord / speed) / samples;
+    if (t1 > t0) return Bins(t0, t1, (t1 - t0) / samples, outer, samples);
+    float between = clamp(0.5 * (t0 + t1), u0, u1);
+    return Bins(between, between, outer, outer, 0.0);
+}
+
+float tOf(Bins b, float index) {
+    return b.t0 + (min(index, 0.0) + max(index - b.inner, 0.0)) * b.outer + clamp(index, 0.0, b.inner) * b.length;
+}
+
+float indexOf(Bins b, float t) {
+    float outside = min(t - b.t0, 0.0) + max(t - b.t1, 0.0);
+    return outside / b.outer + clamp((t - b.t0) / b.length, 0.0, b.inner);
+}
+#endif
+
+// `voxel` is the moved place in the map, where there is one.
+vec3 normalAt(vec3 origin, vec3 local, vec3 voxel) {
+    vec3 g = gradientAt(origin, local);
+#ifdef WARP
+    g = bentGradient(g, voxel);
+#endif
+    vec3 n = normalToWorld * -g;
     float size = length(n);
     return size > 0.0 ? n / size : vec3(0.0);
 }
 
 // What a sample shows.
-vec3 colorAt(vec3 origin, vec3 local, vec3 toEye) {
+vec3 colorAt(vec3 origin, vec3 local, vec3 voxel, vec3 toEye) {
 #if MODE == MODE_NORMAL
-    return normalAt(origin, local) * 0.5 + 0.5;
+    return normalAt(origin, local, voxel) * 0.5 + 0.5;
 #elif defined(COLORED)
     vec3 raw = textureLod(colors, (origin + local) * atlasTexel, 0.0).rgb;
     return ACTIVATE_COLOR(raw);
 #else
-    return vec3(0.2 + 0.7 * abs(dot(normalAt(origin, local), toEye)));
+    return vec3(0.2 + 0.7 * abs(dot(normalAt(origin, local, voxel), toEye)));
 #endif
 }
 
@@ -114,31 +189,71 @@ void main() {
     float t0 = max(enter.x, max(enter.y, enter.z));
     float t1 = min(leave.x, min(leave.y, leave.z));
     float speed = length(d * cellSize);
-    if (nearest >= 0.0) t0 = max(t0, nearest / speed - middle);
+    float nearT = nearest >= 0.0 ? nearest / speed - middle : -1e30;
+    t0 = max(t0, nearT);
+#ifdef WARP
+    vec3 from = (warpLow - o) / d, to = (warpHigh - o) / d;
+    vec3 nearer = min(from, to), farther = max(from, to);
+    float u0 = max(max(nearer.x, max(nearer.y, nearer.z)), nearT);
+    float u1 = min(farther.x, min(farther.y, farther.z));
+    if (u1 <= u0 || (u1 - u0) * speed <= minChord) return;
+    Bins bins = binsOf(t0, t1, u0, u1, speed);
+    float i = ceil(indexOf(bins, u0) - 0.5), count = min(indexOf(bins, limitOf(opaque)), ceil(indexOf(bins, u1) - 0.5));
+    vec3 perT = 1.0 / (d * voxelScale), middleVoxel = o * voxelScale + voxelOffset;
+    ivec3 lastBlock = textureSize(warpBlocks, 0) - 1;
+    float thickness = densityScale;
+    vec3 delta = d;
+#else
     if (t1 <= t0 || (t1 - t0) * speed <= minChord) return;
-
     float bin = (t1 - t0) / samples;
-    float count = clamp((limitOf(opaque) - t0) / bin, 0.0, samples);
+    float i = 0.0, count = clamp((limitOf(opaque) - t0) / bin, 0.0, samples);
     float thickness = densityScale * (normalisedStep ? 1.0 : bin * speed);
     vec3 first = o + d * (t0 + 0.5 * bin), delta = d * bin;
     vec3 perCell = 1.0 / delta;
+#endif
     ivec3 lastBrick = textureSize(brickIndex, 0) - 1;
     vec3 toEye = normalize(cellToWorld * -delta);
 
-    float through = 1.0, reached = -1.0, sum = 0.0;
+    float through = 1.0, reached = NOWHERE, sum = 0.0;
     vec3 color = vec3(0.0);
-    float i = 0.0;
     // One flat loop, in which a step is a sample or a jump: lanes of a card, and of a software GL, stay together better
     // than with a loop over samples inside one over bricks.
     while (i < count) {
-        vec3 place = first + delta * i;
+#ifdef WARP
+        vec3 place = o + d * tOf(bins, i + 0.5), voxel = place * voxelScale + voxelOffset;
+        ivec3 block = clamp(ivec3(voxel * (1.0 / float(WARP_BLOCK))), ivec3(0), lastBlock);
+        int empty = texelFetch(warpBlocks, block, 0).r;
+        if (empty < 0) {
+            vec3 centre = (vec3(block) + 0.5) * float(WARP_BLOCK);
+            vec3 exits = (centre - middleVoxel) * perT + abs(perT) * (float(WARP_BLOCK) * (-0.5 - float(empty)));
+            i = max(ceil(indexOf(bins, min(exits.x, min(exits.y, exits.z))) - 0.5), i + 1.0);
+            continue;
+        }
+        vec4 found = mapAt(voxel);
+        if (found.a < PRESENT) {
+            i += 1.0;
+            continue;
+        }
+        place += found.rgb / found.a * cellsPerUnit;
+        if (any(lessThan(place, boxLow)) || any(greaterThan(place, boxHigh))) {
+            i += 1.0;
+            continue;
+        }
+        if (!normalisedStep) thickness = densityScale * speed * (i < 0.0 || i >= bins.inner ? bins.outer : bins.length);
+#else
+        vec3 place = first + delta * i, voxel = vec3(0.0);
+#endif
         ivec3 brick = clamp(ivec3(place * (1.0 / BRICK)), ivec3(0), lastBrick);
         int slot = texelFetch(brickIndex, brick, 0).r;
         if (slot < 0) {
+#ifdef WARP
+            i += 1.0;
+#else
             // An empty brick says how far the next full one is: all up to there is jumped over at once.
             vec3 centre = (vec3(brick) + 0.5) * BRICK;
             vec3 exits = (centre - first) * perCell + abs(perCell) * (BRICK * (-0.5 - float(slot)));
             i = max(ceil(min(exits.x, min(exits.y, exits.z))), i + 1.0);
+#endif
             continue;
         }
         vec3 origin = slotOrigin(slot), local = clamp(place - vec3(brick) * BRICK, 0.0, BRICK);
@@ -148,15 +263,19 @@ void main() {
         float share = min(1.0, count - i);
         float depth = ACTIVATE_DENSITY(raw) * thickness * share;
 #if MODE == MODE_DENSITY
-        if (reached < 0.0 && sum + depth >= HALF) reached = i + (HALF - sum) / depth * share;
+        if (reached == NOWHERE && sum + depth >= HALF) reached = i + (HALF - sum) / depth * share;
         sum += depth;
 #else
         if (depth > VISIBLE) {
             float after = through * exp(-depth);
 #if MODE != MODE_DEPTH
-            color += (through - after) * colorAt(origin, local, toEye);
+            vec3 shown = colorAt(origin, local, voxel, toEye);
+#ifdef STRAIN
+            shown = strained(shown, textureLod(strainMap, place * strainScale + strainOffset, 0.0).rg);
 #endif
-            if (reached < 0.0 && after <= 0.5) reached = i + log(2.0 * through) / depth * share;
+            color += (through - after) * shown;
+#endif
+            if (reached == NOWHERE && after <= 0.5) reached = i + log(2.0 * through) / depth * share;
             through = after;
             if (through < ENOUGH) break;
         }
@@ -169,8 +288,12 @@ void main() {
     // Opacity saturates long before density does; the logarithm shows 0 … 1000 optical depths.
     color = viridis(log2(1.0 + sum) * 0.1) * (1.0 - through);
 #endif
-    if (reached >= 0.0) {
+    if (reached != NOWHERE) {
+#ifdef WARP
+        float t = tOf(bins, reached);
+#else
         float t = t0 + reached * bin;
+#endif
         halfDepth = windowDepth(t);
 #if MODE == MODE_DEPTH
         float share = (t + middle - depthRange.x) / max(depthRange.y - depthRange.x, 1e-30);

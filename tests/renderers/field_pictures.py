@@ -72,9 +72,14 @@ def ready(triplane: Triplane) -> TriplaneRenderer:
 
 
 def draw(
-    renderer: TriplaneRenderer, camera: Camera, quality: Quality | None = None, opaque: float | None = None
+    renderer: TriplaneRenderer,
+    camera: Camera,
+    quality: Quality | None = None,
+    opaque: float | None = None,
+    **seen: object,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Premultiplied (H,W,4) and distance along the viewing axis (H,W), before an opaque wall at distance `opaque`."""
+    """Premultiplied (H,W,4) and distance along the viewing axis (H,W), before an opaque wall at distance `opaque`.
+    seen: further fields of the View."""
     target = Framebuffer((camera.width, camera.height))
     orthographic = camera.ortho_height is not None
     target.bind()
@@ -83,7 +88,7 @@ def draw(
     GL.glClearDepth(1.0 if opaque is None else _window_depth(opaque, orthographic))
     GL.glClear(GL.GL_COLOR_BUFFER_BIT | GL.GL_DEPTH_BUFFER_BIT)
     matrices = camera.view_matrix(), camera.projection_matrix(NEAR, FAR)
-    view = View(camera, *matrices, NEAR, FAR, quality or Quality(), target.depth.id, target.id)
+    view = View(camera, *matrices, NEAR, FAR, quality or Quality(), target.depth.id, target.id, **seen)
     _enter(target)
     for _ in renderer.draw(view):
         _enter(target)

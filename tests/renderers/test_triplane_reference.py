@@ -48,7 +48,9 @@ def test_the_lattice_saves_most_of_the_decoding(
 ) -> None:
     decoded = []
     raw = reference._Sampler.raw
-    monkeypatch.setattr(reference._Sampler, "raw", lambda self, p: (decoded.append(len(p)), raw(self, p))[1])
+    monkeypatch.setattr(
+        reference._Sampler, "raw", lambda self, p, *more: (decoded.append(len(p)), raw(self, p, *more))[1]
+    )
     camera, _ = oracle_view(shared, 0)
     run(march(triposr, camera, device="cpu"))
     assert sum(decoded) < 0.4 * camera.width * camera.height * 128

@@ -1,0 +1,139 @@
+"""The inverse map of a bent field on the GPU: a 3D texture to look rest places up in, and which blocks of it are empty.
+
+The map is made on the CPU (assets/deform/splatting.py), where it takes less time than a software GL would need to splat
+the cells; here it is copied, a few megabytes, whenever the pose changes. The block index is as that of a brick atlas:
+0 where a block, or a voxel beside it, has matter, else −d where the next block with matter is d blocks away.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from OpenGL import GL
+
+from assets.deform.volume import PRESENT, WarpVolume
+from assets.deform.warp import Warp
+from assets.fields.brick_grid import BrickGrid
+
+from .brick_atlas import dilate, distances
+from .gl.program import Program
+from .gl.texture import Texture
+from .skinning import stretch_of
+
+BLOCK = 2
+"""Voxels along the edge of a block."""
+
+WARPED = {"WARP": 1, "WARP_BLOCK": BLOCK, "PRESENT": PRESENT}
+"""Defines of the march through a bent field."""
+
+STRAINED = {"STRAIN": 1}
+"""Defines of one that also shows heat or stretch."""
+
+
+class WarpTextures:
+    """The warp of one field. `follow` takes what the asset wears; `volume` is what is on the GPU, None: at rest."""
+
+    def __init__(self) -> None:
+        self.volume: WarpVolume | None = None
+        self._followed: Warp | None = None
+        self._grid: BrickGrid | None = None
+        self._map: Texture | None = None
+        self._blocks: Texture | None = None
+        self._strain: Texture | None = None
+        self._strained: Warp | None = None
+        self._strain_box = np.zeros((2, 3))
+
+    @property
+    def nbytes(self) -> int:
+        """GPU memory, in bytes."""
+        return sum(texture.nbytes for texture in (self._map, self._blocks, self._strain) if texture)
+
+    def follow(self, warp: Warp | None, grid: BrickGrid | None) -> None:
+        """Copies the inverse map of `warp` for a field that is drawn from `grid`."""
+        if warp is None or grid is None:
+            self.delete()
+            return
+        if warp is self._followed and grid is self._grid:
+            return
+        if warp is not self._followed:
+            self.volume = warp.volume
+            self._map = _written(self._map, GL.GL_RGBA32F, self.volume.lattice)
+        self._blocks = _written(self._blocks, GL.GL_R32I, block_index(visible_voxels(self.volume, grid)), linear=False)
+        self._followed, self._grid = warp, grid
+
+    def bind(self, program: Program, unit: int, low: np.ndarray, cell: np.ndarray) -> None:
+        """Binds to texture `unit` and the next, and tells `program`, which is in use and counts in cells of the size
+        `cell` (3,) from `low` (3,) on."""
+        self._map.bind(unit)
+        self._blocks.bind(unit + 1)
+        box, voxel = self.volume.box, self.volume.voxel
+        program.set(warpMap=unit, warpBlocks=unit + 1, cellsPerUnit=1.0 / cell)
+        program.set(warpLow=(box[0] - low) / cell, warpHigh=(box[1] - low) / cell)
+        program.set(voxelScale=cell / voxel, voxelOffset=(low - box[0]) / voxel)
+
+    def bind_strain(self, program: Program, unit: int, warp: Warp, low: np.ndarray, cell: np.ndarray) -> None:
+        """Binds how much the field's cells feel the drag of `warp`, which has a rig, and how far they are stretched."""
+        if self._strained is not warp:
+            self._strain_box, lattice = strain_lattice(warp)
+            self._strain = _written(self._strain, GL.GL_RGB16F, lattice)
+            self._strained = warp
+        self._strain.bind(unit)
+        size = self._strain_box[1] - self._strain_box[0]
+        program.set(strainMap=unit, strainScale=cell / size, strainOffset=(low - self._strain_box[0]) / size)
+
+    def delete(self) -> None:
+        """Frees the textures."""
+        for texture in (self._map, self._blocks, self._strain):
+            if texture:
+                texture.delete()
+        self.volume = self._followed = self._grid = self._map = self._blocks = self._strain = self._strained = None
+
+
+def visible_voxels(volume: WarpVolume, grid: BrickGrid) -> np.ndarray:
+    """The voxels (nz,ny,nx) bool at whose rest places, or a brick further, the grid has bricks."""
+    full = dilate(grid.index >= 0)
+    covered = np.flatnonzero(volume.coverage > 0)
+    displacement = volume.lattice.reshape(-1, 4)[covered]
+    place = np.stack(np.unravel_index(covered, volume.coverage.shape)[::-1], 1) + 0.5
+    place = volume.box[0] + place * volume.voxel + displacement[:, :3] / displacement[:, 3:]
+    brick = (place - grid.box[0]) / (grid.box[1] - grid.box[0]) * grid.index.shape[::-1]
+    x, y, z = np.clip(brick.astype(np.int64), 0, np.array(grid.index.shape[::-1]) - 1).T
+    visible = np.zeros(volume.coverage.shape, bool)
+    visible.reshape(-1)[covered] = full[z, y, x]
+    return visible
+
+
+def block_index(covered: np.ndarray) -> np.ndarray:
+    """The index (bz,by,bx) i32 of the voxels `covered` (nz,ny,nx) bool. Interpolation reaches a voxel further."""
+    shape = -(-np.array(covered.shape) // BLOCK)
+    padded = np.zeros(shape * BLOCK, bool)
+    padded[tuple(slice(count) for count in covered.shape)] = dilate(covered)
+    full = padded.reshape(shape[0], BLOCK, shape[1], BLOCK, shape[2], BLOCK).any(axis=(1, 3, 5))
+    return (-distances(full)).astype(np.int32)
+
+
+def strain_lattice(warp: Warp) -> tuple[np.ndarray, np.ndarray]:
+    """A box (2,3) around the cells of a field at rest, and what the shader shows of them, (nz,ny,nx,3) f16: how much
+    they feel the drag, 0 … 1, and how far they are stretched, 1 at rest; no cell: 0 and 1."""
+    cells, binding = warp.rig.elements[0], warp.bindings[0]
+    low, step = cells.min(0), warp.rig.matter.spacing
+    places = np.rint((cells - low) / step).astype(np.int64) + 1
+    felt = warp.heat if len(warp.heat) else np.zeros(len(warp.rig.graph))
+    nodes = np.stack([felt, stretch_of(warp.pose.gradients) - 1.0], 1)
+    values = np.einsum("nk,nkc->nc", binding.shares(slice(None)), nodes[binding.nodes])
+    lattice = np.zeros((*(places.max(0) + 2)[::-1], 3), np.float16)
+    lattice[..., 1] = 1.0
+    x, y, z = places.T
+    lattice[z, y, x, :2] = values + (0.0, 1.0)
+    start = low - 1.5 * step
+    return np.stack([start, start + step * np.array(lattice.shape[2::-1])]), lattice
+
+
+def _written(texture: Texture | None, internal: int, data: np.ndarray, linear: bool = True) -> Texture:
+    """A texture that holds `data` ([…,] z, y, x[, channels]): `texture` where the size fits, else a new one."""
+    size = data.shape[2::-1]
+    if texture is not None and texture.size != size:
+        texture.delete()
+        texture = None
+    texture = texture or Texture(internal, size, linear=linear)
+    texture.write(data)
+    return texture
