@@ -5,13 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from .display import Display
 from .progress import Job
 from .signal import Signal
+
+if TYPE_CHECKING:
+    from .deform.warp import Warp
 
 UP_VECTORS = {"y": (0.0, 1.0, 0.0), "-y": (0.0, -1.0, 0.0), "z": (0.0, 0.0, 1.0), "-z": (0.0, 0.0, -1.0)}
 """The axes that a file, a family or a viewport may call up, as unit vectors."""
@@ -37,13 +40,19 @@ class Asset(ABC):
     """One thing in a scene: a name, a place, a look, and the data of its kind.
 
     `changed` is emitted with the asset and the part that changed: "name", "visible", "transform", "display", "data",
-    or "prepared" (see `preparation`). Attributes are changed through the `set_*` methods, so nobody misses it.
+    "warp", or "prepared" (see `preparation`). Attributes are changed through the `set_*` methods, so nobody misses it.
     """
 
     kind: ClassVar[str]
     """One lower-case word, shown to people: "mesh", "gaussians", …"""
 
     display_type: ClassVar[type[Display]]
+
+    data_fields: ClassVar[tuple[str, ...]] = ()
+    """The attributes that an edit of the data replaces, as a whole and never in place."""
+
+    prepared_fields: ClassVar[tuple[str, ...]] = ()
+    """Those of `data_fields` that `preparation` makes."""
 
     def __init__(self, name: str, provenance: Provenance | None = None) -> None:
         self.name = name
@@ -52,6 +61,8 @@ class Asset(ABC):
         self.display = self.display_type()
         self.provenance = provenance or Provenance()
         self.changed = Signal()
+        self.warp: Warp | None = None
+        """What a drag has made of the asset and its data not yet: see assets/deform. None: nothing."""
 
     @abstractmethod
     def local_bounds(self) -> np.ndarray | None:
@@ -89,8 +100,8 @@ class Asset(ABC):
         return None
 
     def bounds(self) -> np.ndarray | None:
-        """The box around the transformed corners of `local_bounds`: (2,3) f64 in world units, or None."""
-        return self._placed(self.local_bounds())
+        """The box around the transformed corners of `local_bounds` and of what a warp moved: (2,3) f64, or None."""
+        return self._placed(self._with_warp(self.local_bounds()))
 
     def seen_bounds(self) -> np.ndarray | None:
         """The box around what there is to see, as far as that is known: `bounds`, or less. For framing."""
@@ -106,6 +117,11 @@ class Asset(ABC):
     def accept(self, prepared: Any) -> None:
         """Takes a piece that `preparation` made, and emits "prepared"."""
         raise NotImplementedError(f"{self.kind} prepares nothing")
+
+    def _with_warp(self, box: np.ndarray | None) -> np.ndarray | None:
+        """A box of the asset's own frame, grown to hold what the warp moved out of it."""
+        moved = self.warp.moved_bounds if self.warp is not None and box is not None else None
+        return box if moved is None else np.stack([np.minimum(box[0], moved[0]), np.maximum(box[1], moved[1])])
 
     def _placed(self, box: np.ndarray | None) -> np.ndarray | None:
         """The world box around a box of the asset's own frame."""
@@ -129,6 +145,27 @@ class Asset(ABC):
         """Places the asset: `transform` is local → world, (4,4), affine."""
         self.transform = np.array(transform, np.float64).reshape(4, 4)
         self.changed.emit(self, "transform")
+
+    def state(self) -> dict[str, Any]:
+        """What the asset is made of: the attributes in `data_fields` and the warp, by name and as references."""
+        return {name: getattr(self, name) for name in (*self.data_fields, "warp")}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Takes other data, as `state` gives them; others stay. Raises KeyError for unknown names."""
+        unknown = set(state) - {*self.data_fields, "warp"}
+        if unknown:
+            raise KeyError(f"{self.kind} has no data called {', '.join(sorted(unknown))}")
+        worn = self.warp
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.changed.emit(self, "data")
+        if self.warp is not worn:
+            self.changed.emit(self, "warp")
+
+    def set_warp(self, warp: Warp | None) -> None:
+        """Bends the asset, or lets it go back to its data."""
+        self.warp = warp
+        self.changed.emit(self, "warp")
 
     def set_display(self, name: str, value: Any) -> None:
         """Sets one display value after checking its domain. Raises BadInput, or KeyError for an unknown name."""

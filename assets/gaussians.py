@@ -77,6 +77,8 @@ class Gaussians(Asset):
 
     kind = "gaussians"
     display_type = GaussiansDisplay
+    data_fields = ("means", "log_scales", "rotations", "logit_opacities", "sh", "extra", "layout", "order")
+    prepared_fields = ("order",)
 
     def __init__(
         self,

@@ -97,6 +97,8 @@ class Mesh(Asset):
 
     kind = "mesh"
     display_type = MeshDisplay
+    data_fields = ("parts", "nodes", "materials", "proxies", "_watertight")
+    prepared_fields = ("proxies", "_watertight")
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ class Points(Asset):
 
     kind = "points"
     display_type = PointsDisplay
+    data_fields = ("positions", "colors", "extra")
 
     def __init__(
         self,

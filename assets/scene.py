@@ -37,9 +37,17 @@ class Scene:
         name, number = asset.name, 2
         while asset.name in taken:
             asset.name, number = f"{name} {number}", number + 1
-        self._assets.append(asset)
+        self.insert(len(self._assets), asset)
+
+    def insert(self, index: int, asset: Asset) -> None:
+        """Puts `asset` at a place of the list; its name stays, since it comes back to where it was."""
+        self._assets.insert(index, asset)
         asset.changed.connect(self._pass_on)
         self.added.emit(asset)
+
+    def index(self, asset: Asset) -> int:
+        """The place of `asset` in the list. Raises ValueError where it is not in it."""
+        return self._assets.index(asset)
 
     def remove(self, asset: Asset) -> None:
         """Takes `asset` out; the active one hands over to its neighbour."""

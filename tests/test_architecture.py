@@ -21,7 +21,9 @@ HEAVY = {"torch", "scipy", "trimesh", "PIL", "safetensors", "skimage", "DracoPy"
 WITHOUT_QT = (
     *("session.py", "command_line.py", "headless/*.py", "colors.py", "exporting.py", "hands.py", "navigation.py"),
     *("bindings.py", "pointer_event.py", "drawing.py", "actions.py", "settings.py", "wording.py", "own_view.py"),
-    *("work/runner.py", "work/transfer.py", "work/worker.py"),
+    *("work/runner.py", "work/transfer.py", "work/worker.py", "dragging.py", "tools/*.py"),
+    *(f"drag/{name}.py" for name in ("changes", "hand", "live", "marks", "outcomes", "painting", "pairs", "places")),
+    *("drag/rigs.py", "drag/state.py", "drag/workpiece.py"),
 )
 """Files of viewer/ that scripts, the command line and worker processes run without Qt."""
 

@@ -22,9 +22,9 @@ def test_help_tells_what_exists(triptych) -> None:
     text = succeeded(triptych("--help"))
     for option in ("--info", "--json", "--screenshot", "--size", "--camera", "--mode", "--background", "--exact"):
         assert option in text
-    for option in ("--export", "--query", "--decoder", "--formats"):
+    for option in ("--export", "--query", "--decoder", "--formats", "--drag"):
         assert option in text
-    for absent in ("turntable", "drag", "samples", "window-picture"):
+    for absent in ("turntable", "samples", "window-picture"):
         assert absent not in text
 
 
@@ -73,6 +73,9 @@ def test_formats_lists_every_record(triptych) -> None:
         (["a.ply", "--screenshot", "x.png", "--background", "reddish"], ["reddish"]),
         (["a.ply", "--screenshot", "x.jpg"], ["x.jpg", ".png"]),
         (["a.ply", "--export", "x.ply", "--option", "fast"], ["fast"]),
+        (["a.ply", "--info", "--drag", "drag.json"], ["--drag", "--screenshot", "--export"]),
+        (["a.ply", "--drag", "drag.json"], ["--drag", "--screenshot", "--export"]),
+        (["a.ply", "--export", "x.ply", "--drag", "nowhere.json"], ["nowhere.json", "does not exist"]),
         (["a.ply", "--export", "x.nothing"], ["x.nothing", ".ply"]),
         (["a.ply", "--query", "p.npy", "out.npy"], ["out.npy", ".npz"]),
         (["a.ply", "--query", "p.npy"], ["--query"]),

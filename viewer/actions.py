@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .wording import in_sentence
+
 Test = Callable[[Any], bool]
 
 
@@ -19,8 +21,8 @@ class Action:
 
     keys: shortcuts in Qt's portable notation, the first one is shown. menu: "View/Look from"; "" keeps it out of the
     menus. section: a change of it inside a menu draws a line. when(window): whether it is possible now.
-    checked(window): for those that are on or off. scope: "window", or "viewport" for keys that text fields and lists
-    need themselves.
+    checked(window): for those that are on or off. named(window): what it is called now, where that changes.
+    scope: "window", or "viewport" for keys that text fields and lists need themselves.
     """
 
     id: str
@@ -35,6 +37,7 @@ class Action:
     section: int = 0
     when: Test | None = None
     checked: Test | None = None
+    named: Callable[[Any], str] | None = None
     scope: str = "window"
 
     @property
@@ -45,6 +48,10 @@ class Action:
     def possible(self, window: Any) -> bool:
         """Whether it can be done now."""
         return self.when is None or self.when(window)
+
+    def title_now(self, window: Any) -> str:
+        """What it is called now."""
+        return self.named(window) if self.named is not None else self.title
 
     def is_on(self, window: Any) -> bool:
         """Whether it is on."""
@@ -59,6 +66,16 @@ def _has_assets(window: Any) -> bool:
 
 def _has_active(window: Any) -> bool:
     return window.session.scene.active is not None
+
+
+def _undoes(window: Any) -> str:
+    edit = window.session.history.next_undo
+    return f"Undo {in_sentence(edit.name)}" if edit is not None else "Undo"
+
+
+def _redoes(window: Any) -> str:
+    edit = window.session.history.next_redo
+    return f"Redo {in_sentence(edit.name)}" if edit is not None else "Redo"
 
 
 FILE = (
@@ -81,24 +98,29 @@ FILE = (
 )  # fmt: skip
 
 EDIT = (
+    Action("edit.undo", "Undo", "Edit", ("Ctrl+Z",), "Take the last change back", "arrow-u-up-left", "edit.undo",
+           when=lambda window: window.session.history.next_undo is not None, named=_undoes),
+    Action("edit.redo", "Redo", "Edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "Make the change again that was taken back",
+           "arrow-u-up-right", "edit.redo", when=lambda window: window.session.history.next_redo is not None,
+           named=_redoes),
     Action("edit.copy_camera", "Copy camera", "Edit", ("Ctrl+C",),
-           "Copy the camera as the JSON that --camera takes", "copy", "view.copy_camera", scope="viewport"),
+           "Copy the camera as the JSON that --camera takes", "copy", "view.copy_camera", section=1, scope="viewport"),
     Action("edit.paste_camera", "Paste camera", "Edit", ("Ctrl+V",), "Look through the camera in the clipboard",
-           "clipboard", "view.paste_camera", scope="viewport"),
+           "clipboard", "view.paste_camera", section=1, scope="viewport"),
     Action("edit.rename", "Rename", "Edit", ("F2",), "Give the active asset another name", "pencil-simple",
-           "scene.rename_active", section=1, when=_has_active),
+           "scene.rename_active", section=2, when=_has_active),
     Action("edit.visible", "Show or hide", "Edit", ("H",), "Show or hide the active asset", "eye",
-           "scene.toggle_active", section=1, when=_has_active),
+           "scene.toggle_active", section=2, when=_has_active),
     Action("edit.show_only", "Show only this", "Edit", ("Shift+H",), "Hide every other asset", "",
-           "scene.show_only_active", section=1, when=_has_active),
-    Action("edit.show_all", "Show all", "Edit", ("Alt+H",), "Show every asset", "", "scene.show_all", section=1,
+           "scene.show_only_active", section=2, when=_has_active),
+    Action("edit.show_all", "Show all", "Edit", ("Alt+H",), "Show every asset", "", "scene.show_all", section=2,
            when=_has_assets),
     Action("edit.next", "Next asset", "Edit", ("PgDown",), "Make the next asset the active one", "",
-           "scene.activate_next", (1,), section=2, when=_has_assets),
+           "scene.activate_next", (1,), section=3, when=_has_assets),
     Action("edit.previous", "Previous asset", "Edit", ("PgUp",), "Make the asset before the active one", "",
-           "scene.activate_next", (-1,), section=2, when=_has_assets),
+           "scene.activate_next", (-1,), section=3, when=_has_assets),
     Action("edit.preferences", "Preferences…", "Edit", ("Ctrl+,",), "Settings of the window", "gear",
-           "help.show_preferences", section=3),
+           "help.show_preferences", section=4),
 )  # fmt: skip
 
 
@@ -118,6 +140,87 @@ def _backgrounds(name: str) -> Action:
                   f"A {name} background in the viewport", "", "view.set_background", (name,), section=1,
                   checked=lambda window: window.settings.values.background == name)  # fmt: skip
 
+
+def _dragging(window: Any) -> bool:
+    return window.active_tool.id == "drag"
+
+
+def _drags_asset(window: Any) -> bool:
+    return _dragging(window) and window.dragging.asset is not None
+
+
+def _has_handles(window: Any) -> bool:
+    return _drags_asset(window) and bool(window.dragging.plan.drag.handles)
+
+
+def _is_dragged(window: Any) -> bool:
+    return _drags_asset(window) and window.dragging.worn is not None
+
+
+def _can_apply(window: Any) -> bool:
+    return _is_dragged(window) or _has_handles(window)
+
+
+def _is_dragged_as(kind: str) -> Test:
+    return lambda window: _is_dragged(window) and window.dragging.asset.kind == kind
+
+
+def _modes(mode: str, title: str, key: str, tooltip: str) -> Action:
+    return Action(f"drag.{mode}", title, "Tools/Drag", (key,) if key else (), tooltip, "", "drag.set_mode", (mode,),
+                  when=_dragging, checked=lambda window: window.dragging.mode == mode)  # fmt: skip
+
+
+def _locks(axis: int) -> Action:
+    name = "XYZ"[axis]
+    return Action(f"drag.lock_{name.lower()}", f"Along {name} only", "Tools/Drag", (name,),
+                  f"Targets move along the {name} axis of the world alone", "", "drag.lock", (axis,), section=1,
+                  when=_dragging, checked=lambda window: window.dragging.lock == axis)  # fmt: skip
+
+
+def _mirrors(axis: int) -> Action:
+    name = "XYZ"[axis]
+    return Action(f"drag.mirror_{name.lower()}", f"Mirror across {name}", "Tools/Drag", (),
+                  f"Do the same on the other side, across {name}", "", "drag.mirror", (axis,), section=1,
+                  when=_dragging, checked=lambda window: window.dragging.mirror == axis)  # fmt: skip
+
+
+def _drag_looks(what: str, title: str, key: str, tooltip: str) -> Action:
+    return Action(f"drag.{what}", title, "Tools/Drag", (key,) if key else (), tooltip, "", "drag.show", (what,),
+                  section=3, when=_dragging, checked=lambda window: getattr(window.dragging, what))  # fmt: skip
+
+
+DRAG = (
+    _modes("direct", "Pull", "", "Press on the shape and pull"),
+    _modes("pairs", "Pairs", "P", "Place handles and their targets, then run"),
+    _modes("paint", "Paint a region", "B", "Paint what stays and what may move"),
+    *(_locks(axis) for axis in range(3)),
+    *(_mirrors(axis) for axis in range(3)),
+    Action("drag.mirror_next", "Next mirror", "Tools/Drag", ("M",), "Mirror across X, Y, Z, or not at all", "",
+           "drag.next_mirror", section=1, when=_dragging),
+    Action("drag.radius_smaller", "Smaller radius", "Tools/Drag", ("[",), "Pull less far around, or a smaller brush",
+           "", "drag.scale_radius", (-1,), section=2, when=_dragging),
+    Action("drag.radius_larger", "Larger radius", "Tools/Drag", ("]",), "Pull farther around, or a larger brush", "",
+           "drag.scale_radius", (1,), section=2, when=_dragging),
+    _drag_looks("heat", "Show influence", "I", "Show how much each part feels the drag"),
+    _drag_looks("ghost", "Show rest shape", "Shift+R", "Show the shape at rest as a ghost"),
+    _drag_looks("stretch", "Show stretch", "Shift+T", "Show where the shape is stretched and squashed"),
+    Action("drag.copy", "Copy drag", "Tools/Drag", ("Ctrl+Shift+C",), "Copy handles and pins as JSON", "copy",
+           "drag.copy", section=4, when=_has_handles),
+    Action("drag.paste", "Paste drag", "Tools/Drag", ("Ctrl+Shift+V",), "Take handles and pins from JSON", "clipboard",
+           "drag.paste", section=4, when=_has_active),
+    Action("drag.run", "Run", "Tools/Drag", ("Shift+Return",), "Send the handles from rest to their targets", "play",
+           "drag.run", section=5, when=_has_handles, scope="viewport"),
+    Action("drag.apply", "Apply", "Tools/Drag", ("Return", "Enter"),
+           "Run the pairs; after that, make the dragged shape the asset's own", "check", "drag.apply", section=5,
+           when=_can_apply, scope="viewport"),
+    Action("drag.discard", "Discard", "Tools/Drag", (), "Let the shape go back to rest and forget the handles", "trash",
+           "drag.discard", section=5, when=_can_apply),
+    Action("drag.bake", "Bake to planes…", "Tools/Drag", (), "Fit new planes to the dragged field", "", "drag.bake",
+           section=6, when=_is_dragged_as("triplane")),
+    Action("drag.split", "Split over-stretched splats", "Tools/Drag", (),
+           "Apply the drag, with several splats for each one that was stretched far", "", "drag.split", section=6,
+           when=_is_dragged_as("gaussians")),
+)  # fmt: skip
 
 VIEW = (
     Action("view.frame_active", "Frame active", "View", ("F",), "Bring the active asset into the picture",
@@ -145,7 +248,14 @@ VIEW = (
            checked=lambda window: window.settings.values.theme == "light"),
 )  # fmt: skip
 
+
+def _shows_history(window: Any) -> bool:
+    return "history" in window.docks and not window.docks["history"].isHidden()
+
+
 WINDOW = (
+    Action("window.history", "History", "Window", ("Ctrl+Alt+H",), "The list of changes, in a drawer below", "",
+           "edit.toggle_history", checked=_shows_history),
     Action("window.hide", "Hide all but the viewport", "Window", ("Tab",), "The viewport alone, and back", "",
            "view.toggle_interface", scope="viewport", checked=lambda window: window.interface_hidden),
     Action("window.full_screen", "Full screen", "Window", ("F11",), "Fill the screen, and back", "",
@@ -165,7 +275,7 @@ HELP = (
            "scene.leave_tool"),
 )  # fmt: skip
 
-ACTIONS: tuple[Action, ...] = (*FILE, *EDIT, *VIEW, *WINDOW, *HELP)
+ACTIONS: tuple[Action, ...] = (*FILE, *EDIT, *VIEW, *DRAG, *WINDOW, *HELP)
 MENUS = ("File", "Edit", "View", "Tools", "Window", "Help")
 """The menu bar. "Tools" lists the records of viewer/tools, "Window" also the panels."""
 

@@ -15,7 +15,8 @@ BUTTONS = ("left", "middle", "right")
 class Binding:
     """`gesture` with `button` under exactly these `modifiers` does `operation`; `label` says it to people.
 
-    `hint` marks those that the status bar names; the cheat sheet has all of them.
+    `hint` marks those that the status bar names; the cheat sheet has all that have a label. `otherwise`: what the
+    navigation does where the tool finds nothing to do.
     """
 
     gesture: Gesture
@@ -24,6 +25,7 @@ class Binding:
     label: str
     modifiers: frozenset[str] = frozenset()
     hint: bool = True
+    otherwise: str = ""
 
     @property
     def hand(self) -> str:
@@ -42,6 +44,9 @@ class Binding:
 def _binding(gesture: Gesture, button: str, operation: str, label: str, *modifiers: str, hint: bool = True) -> Binding:
     return Binding(gesture, button, operation, label, frozenset(modifiers), hint)
 
+
+HELD_KEYS = (("Show before", "\\"),)
+"""What keys do as long as they are held: (label, key) pairs."""
 
 NAVIGATION = (
     _binding(Gesture.DRAG, "left", "orbit", "orbit", "alt"),
@@ -70,10 +75,19 @@ def hints(bindings: Iterable[Binding], modifiers: frozenset[str] = frozenset()) 
     """What each button does under the modifiers that are held: (hand, label) pairs, each hand once."""
     found: dict[str, str] = {}
     for entry in bindings:
-        if entry.modifiers == modifiers and entry.hint:
+        if entry.modifiers == modifiers and entry.hint and entry.label:
             hand = {Gesture.DRAG: entry.button, Gesture.WHEEL: "wheel", Gesture.DOUBLE_CLICK: "double-click"}.get(
                 entry.gesture, f"{entry.button} click"
             )
             found.setdefault(hand, entry.label)
     order = ("left", "left click", "middle", "right", "wheel", "double-click", "right click")
     return [(hand, found[hand]) for hand in order if hand in found]
+
+
+def further_hints(bindings: Iterable[Binding]) -> list[tuple[str, str]]:
+    """What a tool does under modifiers that are not held: (hand, label) pairs."""
+    return [
+        (entry.hand.replace("left ", ""), entry.label)
+        for entry in bindings
+        if entry.modifiers and entry.hint and entry.label
+    ]

@@ -40,6 +40,7 @@ class Request:
     mode: str | None = None
     background: str | tuple[float, float, float] | None = None
     exact: bool = False
+    drag: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
     points: Path | None = None
     samples: bool = False
@@ -72,7 +73,7 @@ def parse(arguments: list[str] | None = None) -> Request:
     request = Request(job=job, files=given.files, decoder=given.decoder, json=given.json)
     request.size, request.camera, request.mode = given.size, given.camera, given.mode
     request.background, request.exact = given.background, given.exact
-    request.options = dict(given.option)
+    request.drag, request.options = given.drag, dict(given.option)
     request.samples, request.window_picture = given.samples, given.window_picture
     if job == "query":
         request.points, request.out = given.query
@@ -104,6 +105,8 @@ def build_parser() -> Parser:
     info = parser.add_argument_group("with --info")
     info.add_argument("--json", action="store_true", help="for programs: one object, a list for several assets")
     _add_screenshot_options(parser.add_argument_group("with --screenshot"))
+    both = parser.add_argument_group("with --screenshot or --export")
+    both.add_argument("--drag", type=Path, metavar="DRAG.json", help="pull handles to their targets first")
     export = parser.add_argument_group("with --export")
     export.add_argument(
         "--option",
@@ -135,6 +138,8 @@ def _check_combination(parser: Parser, given: argparse.Namespace, job: str) -> N
             parser.error(f"--{name} belongs to --screenshot")
     if given.json and job != "info":
         parser.error("--json belongs to --info")
+    if given.drag and job not in ("screenshot", "export"):
+        parser.error("--drag belongs to --screenshot or --export")
     if given.option and job != "export":
         parser.error("--option belongs to --export")
     if given.window_picture and job != "window":

@@ -2,8 +2,8 @@
 
 The viewport calls `tick` whenever it has time; a tick does one slice of work and says when the next one is due. While
 the camera moves, each picture is drawn with what the budget allows and is finished even when the next movement has
-come already (or nothing would ever be seen). At rest follow the full picture and then, where there are edges to
-smooth, one of several samples; the first movement drops these.
+come already (or nothing would ever be seen). At rest follow the full picture, the ghost behind it where one is asked
+for, and then, where there are edges to smooth, one of several samples; the first movement drops these.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Level(IntEnum):
     MOVING = 0
     FULL = 1
     REFINED = 2
+    GHOST = 3
 
 
 @dataclass
@@ -77,6 +78,11 @@ class Drawing:
 
     def move(self) -> None:
         """The camera or a value under the hand changed: answer at once, with less."""
+        self._note(True)
+
+    def reshape(self) -> None:
+        """What an asset wears changed under the hand: there is a little to upload, and to answer at once, with less."""
+        self._synced = False
         self._note(True)
 
     def refresh(self) -> None:
@@ -126,6 +132,10 @@ class Drawing:
         """Begins the picture that is due. Returns whether there is one."""
         if not self._current:
             level = Level.FULL if self._resting and self._synced else Level.MOVING
+        elif self._wants_ghost(camera, settings):
+            self._picture = _Picture(self._change, Quality(), Level.GHOST)
+            self._frame.begin_ghost(self._scene, camera, settings)
+            return True
         elif self._resting and self._synced and self._shown.level < self._best:
             level = Level(self._shown.level + 1)
         else:
@@ -135,12 +145,18 @@ class Drawing:
         self._frame.begin(self._scene, camera, settings, quality)
         return True
 
+    def _wants_ghost(self, camera: Any, settings: Any) -> bool:
+        resting = self._resting and self._synced and self._shown.level >= Level.FULL
+        return resting and self._frame.lacks_ghost(self._scene, camera, settings)
+
     def _work(self) -> Tick:
         picture = self._picture
         began = self._clock()
         done = self._frame.step(MOVING_SLICE_SECONDS if picture.level is Level.MOVING else SLICE_SECONDS)
         picture.seconds += self._clock() - began
-        if done:
+        if done and picture.level is Level.GHOST:
+            self._picture = None
+        elif done:
             self._picture, self._shown = None, picture
             if picture.level < Level.REFINED:
                 self.milliseconds = picture.seconds * 1000

@@ -5,6 +5,7 @@ What is opaque is drawn here, in slices; another process computes the rest over 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,11 +66,13 @@ class ExactStill:
         self._timer.stop()
         self._opaque = None
         viewport = self._window.viewport
+        # What lies over the picture is drawn here.
+        settings = replace(viewport.frame_settings(), overlay=None, heat=None)
         self._task = self._window.jobs.start(
             Task(
                 title="Exact picture",
                 function=FUNCTION,
-                arguments=(self._window.session.scene.visible(), viewport.camera, viewport.frame_settings(), opaque),
+                arguments=(self._window.session.scene.visible(), viewport.camera, settings, opaque),
                 lane="making",
                 on_result=viewport.show_picture,
                 on_failure=self._fail,

@@ -7,6 +7,7 @@ from typing import Any
 
 from assets.asset import Asset
 from assets.convert import conversions, convert
+from assets.deform.kinds import flattened
 from assets.formats import Format, formats, save_path
 from assets.progress import Job, stage
 
@@ -25,9 +26,13 @@ def export(
     options: dict[str, Any] | None = None,
     conversion_options: dict[str, Any] | None = None,
 ) -> Job[None]:
-    """Converts `asset` to the kind `target` where it is of another one, and saves it. Raises BadInput, BadFile."""
+    """Converts `asset`, as it is seen, to the kind `target` where it is of another one, and saves it. Raises BadInput,
+    BadFile."""
+    start = 0.0
+    if asset.warp is not None:
+        asset, start = (yield from stage(flattened(asset), 0.0, 0.2)), 0.2
     if asset.kind == target:
-        yield from save_path(asset, path, **(options or {}))
+        yield from stage(save_path(asset, path, **(options or {})), start, 1.0)
         return
-    converted = yield from stage(convert(asset, target, **(conversion_options or {})), 0.0, 0.8)
+    converted = yield from stage(convert(asset, target, **(conversion_options or {})), start, 0.8)
     yield from stage(save_path(converted, path, **(options or {})), 0.8, 1.0)

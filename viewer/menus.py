@@ -43,10 +43,10 @@ class Menus:
         bar = self._window.menuBar()
         for title in MENUS:
             self.menus[title] = bar.addMenu(title)
+        self._add_tools()
         for entry in ACTIONS:
             if entry.menu:
                 self._place(entry)
-        self._add_tools()
         self._add_panels()
         self.refresh()
 
@@ -55,6 +55,8 @@ class Menus:
         for entry in ACTIONS:
             made = self.actions[entry.id]
             made.setEnabled(entry.possible(self._window))
+            if entry.named is not None:
+                made.setText(entry.title_now(self._window))
             if entry.checkable:
                 made.setChecked(entry.is_on(self._window))
 
@@ -120,7 +122,14 @@ class Menus:
             self.actions[made.objectName()] = made
 
     def _add_panels(self) -> None:
-        first = self.menus["Window"].actions()[0]
-        for dock in self._window.docks.values():
-            self.menus["Window"].insertAction(first, dock.toggleViewAction())
-        self.menus["Window"].insertSeparator(first)
+        """The panels come first in their menu; one with an action of its own, for the sake of a key, is there by it."""
+        menu, shown = self.menus["Window"], []
+        for name, dock in self._window.docks.items():
+            own = self.actions.get(f"window.{name}")
+            if own is not None:
+                dock.toggleViewAction().toggled.connect(own.setChecked)
+            shown.append(own or dock.toggleViewAction())
+        first = next(made for made in menu.actions() if made not in shown)
+        for made in shown:
+            menu.insertAction(first, made)
+        menu.insertSeparator(first)

@@ -70,6 +70,10 @@ QToolButton:checked {{ background: {selection}; }}
 QToolButton:pressed {{ background: {line}; }}
 QToolButton:focus {{ border: 1px solid {accent}; padding: 3px; }}
 QToolButton::menu-indicator {{ image: none; }}
+QToolButton[choice="true"] {{ background: {raised}; border: 1px solid {line}; padding: 3px 6px; min-height: 18px; }}
+QToolButton[choice="true"]:hover {{ background: {hover}; }}
+QToolButton[choice="true"]:checked {{ background: {selection}; border-color: {accent}; color: {text}; }}
+QToolButton[choice="true"]:focus {{ border-color: {accent}; }}
 QToolButton[pill="true"] {{ background: {glass}; border: 1px solid {line}; padding: 3px 24px 3px 8px; }}
 QToolButton[pill="true"]::menu-indicator {{ image: url(theme:down.svg); width: 10px; height: 10px;
     subcontrol-origin: padding; subcontrol-position: right center; right: 8px; }}
@@ -99,6 +103,22 @@ QComboBox QAbstractItemView {{ background: {raised}; border: 1px solid {line}; p
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; background: transparent; width: 16px; }}
 QAbstractSpinBox::up-arrow {{ image: url(theme:up.svg); width: 8px; height: 8px; }}
 QAbstractSpinBox::down-arrow {{ image: url(theme:down.svg); width: 8px; height: 8px; }}
+QSlider {{ min-height: 24px; }}
+QSlider::groove:horizontal {{ background: {line}; height: 4px; border-radius: 2px; }}
+QSlider::sub-page:horizontal {{ background: {accent}; height: 4px; border-radius: 2px; }}
+QSlider::handle:horizontal {{ background: {text}; width: 12px; height: 12px; margin: -4px 0; border-radius: 6px; }}
+QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus {{ background: {accent}; }}
+QSlider::sub-page:horizontal:disabled, QSlider::handle:horizontal:disabled {{ background: {faint}; }}
+QTabBar {{ background: {window}; }}
+QTabBar::tab {{ background: {window}; color: {quiet}; border: none; border-top: 2px solid transparent;
+    padding: 5px 12px; }}
+QTabBar::tab:hover {{ color: {text}; }}
+QTabBar::tab:selected {{ background: {panel}; color: {text}; border-top-color: {accent}; }}
+QTableView {{ background: {window}; border: 1px solid {line}; border-radius: 4px; }}
+QTableView::item {{ padding: 0 6px; border: none; }}
+QTableView::item:selected {{ background: {selection}; color: {text}; }}
+QTableView QLineEdit {{ border-radius: 0; padding: 0 4px; }}
+QTableView QHeaderView::section {{ padding: 2px 6px; }}
 QCheckBox {{ spacing: 8px; }}
 QCheckBox::indicator, QTreeView::indicator {{ width: 14px; height: 14px; border: 1px solid {quiet}; border-radius: 3px;
     background: {raised}; }}
@@ -116,7 +136,7 @@ QTreeView::branch:has-children:closed {{ image: url(theme:right.svg); }}
 QTreeView::branch:has-children:open {{ image: url(theme:down.svg); }}
 QHeaderView::section {{ background: {panel}; color: {quiet}; border: none; border-bottom: 1px solid {line};
     padding: 4px 8px; }}
-QTreeView#sceneList {{ padding: 4px 8px 4px 4px; }}
+QTreeView#sceneList, QTreeView#historyList {{ padding: 4px 8px 4px 4px; }}
 QTreeView#inspector::item {{ border-bottom: 1px solid {window}; }}
 QTreeView#inspector::item:selected {{ background: transparent; }}
 QTreeView#inspector QLineEdit, QTreeView#inspector QAbstractSpinBox, QTreeView#inspector QComboBox {{
@@ -142,6 +162,7 @@ QLabel[key="true"] {{ background: {raised}; border: 1px solid {line}; border-rad
 QLabel#badge {{ background: {glass}; border: 1px solid {line}; border-radius: 10px; padding: 2px 10px;
     color: {quiet}; }}
 QFrame#chip {{ background: {glass}; border: 1px solid {line}; border-radius: 6px; }}
+QFrame#panelFooter {{ background: {panel}; border: none; border-top: 1px solid {line}; }}
 QFrame#errorBar {{ background: {error_ground}; border: 1px solid {error}; border-radius: 6px; }}
 QPlainTextEdit {{ background: {window}; border: 1px solid {line}; border-radius: 4px; color: {quiet}; }}
 QWidget#startPage, QWidget#startContent {{ background: {window}; }}

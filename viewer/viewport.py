@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QImage, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtOpenGLWidgets import QOpenGLWidget
 
 from assets.scene import Scene
@@ -33,6 +33,7 @@ MODIFIER_NAMES = {
     Qt.KeyboardModifier.ControlModifier: "ctrl",
     Qt.KeyboardModifier.AltModifier: "alt",
 }
+OTHER_KEYS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
 CLICK_REACH = 4.0
 """Logical pixels that a hand may slip between press and release of a click."""
 COMPOSED_MS = 100
@@ -40,6 +41,8 @@ COMPOSED_MS = 100
 PAINTED_MS = 40
 """Wait for the rest of the window to show a new asset."""
 LEAST_FRAME_SECONDS = 1 / 60
+MARKS_SECONDS = 1 / 30
+"""Marks of the drag tool follow the hand at this rate where pictures are slower."""
 
 
 class Viewport(QOpenGLWidget):
@@ -64,10 +67,15 @@ class Viewport(QOpenGLWidget):
         self.frame: Any = None
         self.drawing: Drawing | None = None
         self.exact: np.ndarray | None = None
+        self.extras: Callable[[], dict[str, Any]] = dict
+        """Further values of the frame's settings, from the drag tool."""
+        self.showing_before = False
+        self._looks: dict[str, Any] = {}
         # Each picture covers everything, so nothing has to be cleared before it.
         self.setUpdateBehavior(QOpenGLWidget.UpdateBehavior.PartialUpdate)
         self._broken = False
         self._painted_at, self._compose_ms = 0.0, 0.0
+        self._composed_at = 0.0
         self._budget: Any = None
         self._after_swap: int | None = None
         self.frameSwapped.connect(self._on_swapped)
@@ -99,7 +107,7 @@ class Viewport(QOpenGLWidget):
 
     def frame_settings(self) -> Any:
         """What the frame has to know of the viewport."""
-        from renderers.frame import FrameSettings
+        from renderers.frame_settings import FrameSettings
 
         values = self._settings
         return FrameSettings(
@@ -108,7 +116,28 @@ class Viewport(QOpenGLWidget):
             axes=values.axes,
             up=self.navigator.up_axis,
             pixel_ratio=self.devicePixelRatioF(),
+            rest=self.showing_before,
+            **self.extras(),
         )
+
+    def show_marks(self) -> None:
+        """Shows the marks of the drag tool as they are now: over the same picture, where that stays."""
+        extras = self.extras()
+        marks, looks = extras.pop("overlay", None), extras
+        if looks != self._looks:
+            self._looks = looks
+            self.refresh()
+        elif self.frame is not None:
+            self.frame.show_overlay(marks)
+            # A picture that comes soon takes them along: composing the window is much of the work.
+            if not self._timer.isActive() or time.perf_counter() - self._composed_at > MARKS_SECONDS:
+                self.update()
+
+    def show_before(self, on: bool) -> None:
+        """Shows the scene as if nothing had been dragged, or as it is."""
+        if on != self.showing_before:
+            self.showing_before = on
+            self._tell(Drawing.move)
 
     def refresh(self) -> None:
         """Draws again with the present settings."""
@@ -174,7 +203,7 @@ class Viewport(QOpenGLWidget):
             functions.glClearColor(0.12, 0.13, 0.15, 1.0)
             functions.glClear(0x4000)
             return
-        self._painted_at = time.perf_counter()
+        self._painted_at = self._composed_at = time.perf_counter()
         self.frame.present(self.defaultFramebufferObject(), *self.pixel_size)
 
     def _tell(self, note: Callable[[Drawing], None]) -> None:
@@ -196,6 +225,8 @@ class Viewport(QOpenGLWidget):
     def _on_changed(self, _: Any, part: str) -> None:
         if part in ("data", "prepared", "visible"):
             self._tell(Drawing.reload)
+        elif part == "warp":
+            self._tell(Drawing.reshape)
         elif part in ("display", "transform"):
             self._tell(Drawing.move)
 
@@ -218,7 +249,7 @@ class Viewport(QOpenGLWidget):
         if tick.fresh:
             self.update()
             self.drawn.emit()
-        if self.navigator.easing or (tick.again is not None and not self.drawing.complete):
+        if self.navigator.easing or tick.again is not None:
             wait = tick.again or 0.0
             if tick.fresh and not self.drawing.shown_full:
                 wait = max(wait, LEAST_FRAME_SECONDS - (time.perf_counter() - began))
@@ -303,6 +334,26 @@ class Viewport(QOpenGLWidget):
         if turned:
             self._emit(Gesture.WHEEL, event.position(), "", event, steps=turned / 120)
         event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Shows what was before, as long as the key is held."""
+        if event.key() == Qt.Key.Key_Backslash and not event.modifiers() & OTHER_KEYS:
+            self.show_before(True)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Back to what is."""
+        if event.key() == Qt.Key.Key_Backslash:
+            if not event.isAutoRepeat():
+                self.show_before(False)
+        else:
+            super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """A key whose release goes elsewhere counts as let go."""
+        self.show_before(False)
+        super().focusOutEvent(event)
 
     def event(self, event: QEvent) -> bool:
         """Notices a change of the screen's scale: the picture has other pixels then."""

@@ -6,36 +6,32 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QCursor, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
-    QDockWidget,
-    QHBoxLayout,
-    QLabel,
     QMainWindow,
     QMenu,
     QMessageBox,
     QToolBar,
-    QToolButton,
-    QWidget,
 )
 
 from assets.asset import Asset
 
 from .actions import action
+from .docks import Docks
+from .drag.desk import DragDesk
 from .hands import Hands
-from .icons import icon
 from .jobs import Jobs
 from .menus import Menus
 from .navigation import Navigator
 from .own_view import OwnView
-from .panels import PanelRecord, panels
 from .recent_files import RecentFiles
 from .session import Session
-from .settings import SettingsFile, read_json, write_json
+from .settings import SettingsFile
 from .stage import Stage
+from .text_undo import is_for_the_window
 from .theme import apply_theme
 from .tools import ToolRecord, tools
 from .viewport import MODIFIER_NAMES, Viewport
@@ -43,7 +39,6 @@ from .widgets.status import StatusBar
 from .wording import kind_name
 from .work.preload import Preload
 
-COLUMN_WIDTH = 320
 THUMBNAIL_HEIGHT = 280
 """Pixels: what a card of the start page needs at 200 %, with room to crop."""
 PNG_QUALITY = 80
@@ -64,9 +59,11 @@ class MainWindow(QMainWindow):
         self.tools = tools()
         self.active_tool = self.tools[0]
         self.interface_hidden = False
-        self.docks: dict[str, QDockWidget] = {}
+        self.docks = Docks(self)
         self.recent_menu = QMenu(self)
         self._hands = Hands(self)
+        self.drag_desk = DragDesk(self)
+        self.dragging, self.hand = self.drag_desk.dragging, self.drag_desk.hand
         self._menus = Menus(self)
         self._own_view = OwnView(session.scene, self.navigator, settings.values, lambda: self.viewport.pixel_size)
         self._awaiting_thumbnail: list[tuple[Path, list[Asset]]] = []
@@ -77,13 +74,12 @@ class MainWindow(QMainWindow):
         self.stage = Stage(self)
         self.setCentralWidget(self.stage)
         self._add_tool_column()
-        for record in panels():
-            self._add_panel(record)
+        self.docks.fill()
         self.status = StatusBar(self)
         self.setStatusBar(self.status)
         self._menus.fill_bar()
         self._connect()
-        self._restore_layout()
+        self.docks.restore()
         self._on_settings("up")
         self._on_settings("fov")
         self.viewport.setFocus()
@@ -93,6 +89,10 @@ class MainWindow(QMainWindow):
     def qt_action(self, name: str) -> QAction:
         """Qt's action for an id of the table, or for "tool.ID"."""
         return self._menus.actions[name]
+
+    def refresh_actions(self) -> None:
+        """Makes the actions say what is possible and what is on."""
+        self._menus.refresh()
 
     def do(self, name: str) -> None:
         """Performs the action with this id."""
@@ -115,9 +115,14 @@ class MainWindow(QMainWindow):
 
     def activate_tool(self, tool: ToolRecord) -> None:
         """Makes `tool` the one that the mouse works with."""
-        self.active_tool = tool
+        if tool is not self.active_tool:
+            self.active_tool.left(self)
+            self.active_tool = tool
+            tool.entered(self)
+        self.docks.show_for(tool.id)
         self.qt_action(f"tool.{tool.id}").setChecked(True)
         self.status.tell_hand()
+        self._menus.refresh()
 
     def say(self, text: str) -> None:
         """A short confirmation in the status bar."""
@@ -178,10 +183,7 @@ class MainWindow(QMainWindow):
     def reset_layout(self) -> None:
         """Puts all panels back."""
         self.hide_interface(False)
-        self.restoreState(self._first_state)
-        for dock in self.docks.values():
-            dock.show()
-        self.resizeDocks(list(self.docks.values()), [COLUMN_WIDTH] * len(self.docks), Qt.Orientation.Horizontal)
+        self.docks.reset()
 
     # Building.
 
@@ -192,14 +194,6 @@ class MainWindow(QMainWindow):
         self.tool_column.setIconSize(QSize(20, 20))
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_column)
 
-    def _add_panel(self, record: PanelRecord) -> None:
-        dock = QDockWidget(record.title, self)
-        dock.setObjectName(record.id)
-        dock.setWidget(record.make(self))
-        dock.setTitleBarWidget(_dock_title(record.title, dock))
-        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        self.docks[record.id] = dock
-
     def _connect(self) -> None:
         session, scene = self.session, self.session.scene
         session.opened.connect(self._on_opened)
@@ -208,6 +202,7 @@ class MainWindow(QMainWindow):
         for signal in (scene.added, scene.removed, scene.activated):
             signal.connect(self._on_scene)
         scene.changed.connect(self._on_asset)
+        session.history.changed.connect(self._on_history)
         self.settings.changed.connect(self._on_settings)
         self.recent.changed.connect(self._fill_recent_menu)
         self.jobs.changed.connect(self._on_task)
@@ -233,6 +228,7 @@ class MainWindow(QMainWindow):
 
     def _on_saved(self, path: Path) -> None:
         self.say(f"Saved {path}")
+        self._tell_title()
 
     def _on_failed(self, sentence: str, details: str) -> None:
         self.stage.errors.add(sentence, details)
@@ -244,6 +240,10 @@ class MainWindow(QMainWindow):
         self._tell_empty()
         self._tell_title()
         self.status.tell_counts()
+        self._menus.refresh()
+
+    def _on_history(self) -> None:
+        self._tell_title()
         self._menus.refresh()
 
     def _on_asset(self, asset: Asset, part: str) -> None:
@@ -296,7 +296,8 @@ class MainWindow(QMainWindow):
         self.stage.set_empty(len(self.session.scene) == 0 and not self.session.opening)
 
     def _tell_title(self) -> None:
-        self.setWindowTitle(f"{self.scene_name()} — Triptych" if len(self.session.scene) else "Triptych")
+        dot = "● " if self.session.unsaved else ""
+        self.setWindowTitle(f"{dot}{self.scene_name()} — Triptych" if len(self.session.scene) else "Triptych")
 
     def _fill_recent_menu(self) -> None:
         self.recent_menu.clear()
@@ -331,11 +332,20 @@ class MainWindow(QMainWindow):
         self.stage.dropEvent(event)
 
     def eventFilter(self, watched: Any, event: QEvent) -> bool:
-        """Follows the modifier keys, wherever the focus is: the hints say what the mouse does with them."""
+        """Follows the modifier keys, wherever the focus is: the hints say what the mouse does with them. Keeps Ctrl+Z
+        from text fields that have no use for it."""
         if event.type() in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease) and self.isActiveWindow():
             held = QGuiApplication.queryKeyboardModifiers()
             self.status.tell_hand(frozenset(name for flag, name in MODIFIER_NAMES.items() if held & flag))
-        return False
+        return event.type() == QEvent.Type.ShortcutOverride and is_for_the_window(watched, event)
+
+    def _agrees_to_close(self) -> bool:
+        """Whether nothing would be lost, or the user doesn't mind."""
+        unsaved = [asset.name for asset in self.session.unsaved]
+        if not unsaved:
+            return True
+        what = f"{unsaved[0]} has" if len(unsaved) == 1 else f"{len(unsaved)} assets have"
+        return self.confirm(f"{what} changes that are not saved. Close anyway?", "Close without saving")
 
     def showEvent(self, event: QShowEvent) -> None:
         """The rest of the start comes when the window stands."""
@@ -344,37 +354,15 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self, self.jobs.warm_up)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Remembers the layout, stops what runs and frees the GPU."""
+        """Asks where shapes would be lost, remembers the layout, stops what runs and frees the GPU."""
+        if not self._agrees_to_close():
+            event.ignore()
+            return
         self.hide_interface(False)
-        state = {"geometry": self.saveGeometry(), "state": self.saveState()}
-        encoded = {name: bytes(value.toBase64()).decode() for name, value in state.items()}
-        write_json(self.settings.folder / "layout.json", encoded)
+        self.docks.remember()
         QGuiApplication.instance().removeEventFilter(self)
+        self.drag_desk.close()
         self.jobs.shut_down()
         self.preload.wait()
         self.viewport.release()
         super().closeEvent(event)
-
-    def _restore_layout(self) -> None:
-        self.resizeDocks(list(self.docks.values()), [COLUMN_WIDTH] * len(self.docks), Qt.Orientation.Horizontal)
-        self.resizeDocks(list(self.docks.values()), [220, 480], Qt.Orientation.Vertical)
-        self._first_state = self.saveState()
-        kept = read_json(self.settings.folder / "layout.json")
-        if isinstance(kept.get("geometry"), str) and isinstance(kept.get("state"), str):
-            self.restoreGeometry(QByteArray.fromBase64(kept["geometry"].encode()))
-            self.restoreState(QByteArray.fromBase64(kept["state"].encode()))
-
-
-def _dock_title(title: str, dock: QDockWidget) -> QWidget:
-    """A title bar in the look of the window."""
-    bar = QWidget()
-    bar.setObjectName("dockTitle")
-    bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-    row = QHBoxLayout(bar)
-    row.setContentsMargins(12, 4, 4, 4)
-    row.addWidget(QLabel(title), 1)
-    close = QToolButton(icon=icon("x", "quiet"), toolTip=f"Close {title.lower()}; the Window menu brings it back")
-    close.setIconSize(QSize(14, 14))
-    close.clicked.connect(dock.close)
-    row.addWidget(close)
-    return bar

@@ -33,6 +33,11 @@ def kind_name(kind: str) -> str:
     return {"gaussians": "splats"}.get(kind, kind)
 
 
+def in_sentence(title: str) -> str:
+    """A title inside a sentence: "Rename" becomes "rename", "SH degree" stays."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
 def totals(assets: list[Asset]) -> str:
     """What is visible, in one line: "124 000 splats · 12 000 faces". Each asset counts by its first telling number."""
     sums: dict[str, int] = {}

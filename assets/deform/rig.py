@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,7 +27,7 @@ class Rig:
     """elements, bindings: what follows the nodes and how, one per placed part of a mesh (in the order of
     `Mesh.instances`), one for other kinds; elements are (N,3) f32 or f64 in the asset's frame. matter_binding: of the
     matter's points. centre: (3,) f64, subtracted before anything is computed in f32. size: diagonal of the asset's
-    bounds."""
+    bounds. is_field: whether the elements are cells of a field."""
 
     graph: Graph
     matter: Matter
@@ -36,6 +36,7 @@ class Rig:
     matter_binding: Binding
     centre: np.ndarray
     size: float
+    is_field: bool = False
     _masked: dict = field(default_factory=dict, repr=False)
 
     @property
@@ -89,7 +90,8 @@ def make_rig(asset: Asset, nodes: int = NODES, connected: bool = True) -> Job[Ri
     if bounds is None or not len(matter.points):
         raise BadInput(f"{asset.name}: has no visible matter that could be dragged.")
     size = float(np.linalg.norm(bounds[1] - bounds[0]))
-    return (yield from stage(assemble(matter if connected else unconnected(matter), elements, nodes, size), 0.5, 1.0))
+    rig = yield from stage(assemble(matter if connected else unconnected(matter), elements, nodes, size), 0.5, 1.0)
+    return replace(rig, is_field=kind.is_field)
 
 
 def assemble(matter: Matter, elements: list[Elements], nodes: int, size: float) -> Job[Rig]:

@@ -61,6 +61,12 @@ class Warp:
 
         return self.stored if self.stored is not None else scattered(self)
 
+    def prepare(self) -> None:
+        """Finds what drawing asks for, where nobody waits for it: the bounds and, for a field, the volume."""
+        _ = self.moved_bounds
+        if self.rig is None or self.rig.is_field:
+            _ = self.volume
+
     @cached_property
     def moved_bounds(self) -> np.ndarray | None:
         """A box (2,3) f64 of the asset's frame that holds all moved matter; None where only a volume is known.

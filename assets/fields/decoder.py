@@ -22,7 +22,7 @@ import numpy as np
 from ..errors import BadInput
 from ..progress import Job, Progress, run
 from ..splats.spherical_harmonics import basis
-from .description import Blob, Encoding, FieldDescription, Group, Head, Input, Layer, Output, Space
+from .description import Blob, Encoding, FieldDescription, Group, Head, Input, Layer, Output, Plane, Space
 from .description_check import check_tensors
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ CUDA_CHUNK = 1 << 20
 
 
 @contextmanager
-def bounded_threads() -> Iterator[None]:
-    """Runs its block with `THREADS` torch threads and without gradients."""
+def bounded_threads(gradients: bool = False) -> Iterator[None]:
+    """Runs its block with `THREADS` torch threads, and without gradients unless a fit wants them."""
     import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(min(THREADS, before))
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(not gradients):
             yield
     finally:
         torch.set_num_threads(before)
@@ -64,11 +64,14 @@ def best_device() -> str:
 class Field:
     """A triplane that can be asked. Raises BadInput where the decoder is missing or does not fit the planes.
 
-    device: a torch device name; None takes CUDA where there is. description: that of the triplane.
+    device: a torch device name; None takes CUDA where there is. rest: ask as if no drag had bent the triplane; else
+    points are moved ones, and where no matter has come to is nothing (see bent.py). description: that of the triplane.
     """
 
-    def __init__(self, triplane: Triplane, device: str | None = None) -> None:
+    def __init__(self, triplane: Triplane, device: str | None = None, rest: bool = False) -> None:
         import torch
+
+        from .bent import Bent
 
         if not triplane.has_decoder:
             raise BadInput(f"{triplane.name}: has planes but no decoder; open it with --decoder WEIGHTS.")
@@ -77,6 +80,7 @@ class Field:
         check_tensors(self.description, {name: array.shape for name, array in triplane.tensors.items()})
         named = {*self.description.plane_tensors(), *self.description.decoder_tensors()}
         self._tensors = {name: self._upload(triplane.tensors[name]) for name in named}
+        self._bent = None if rest or triplane.warp is None else Bent(triplane.warp.volume, triplane.description)
 
     def _upload(self, array: np.ndarray) -> torch.Tensor:
         import torch
@@ -96,7 +100,17 @@ class Field:
         points: (N,3) in the asset's frame; viewdirs: (N,3) unit, from the eye to the point; time: (N,). Raises
         BadInput where the field needs one of them and it is not given.
         """
-        sources = self._sources(points.to(self.device, non_blocking=True).float(), viewdirs, time)
+        points = points.to(self.device, non_blocking=True).float()
+        if self._bent is None:
+            return self._raw_at_rest(points, viewdirs, time)
+        self._demand(viewdirs, time)
+        return self._bent.raw(self._raw_at_rest, points, viewdirs, time)
+
+    def _raw_at_rest(
+        self, points: torch.Tensor, viewdirs: torch.Tensor | None, time: torch.Tensor | None
+    ) -> dict[str, torch.Tensor]:
+        """`raw` for places at rest."""
+        sources = self._sources(points, viewdirs, time)
         last: dict[str, torch.Tensor] = {}
         outputs: dict[str, torch.Tensor] = {}
         for head in self.description.heads:
@@ -160,11 +174,14 @@ class Field:
             time = np.broadcast_to(time, len(points)).copy()
         return points, viewdirs, time
 
-    def _sources(self, points: torch.Tensor, viewdirs: torch.Tensor | None, time: torch.Tensor | None) -> dict:
+    def _demand(self, viewdirs: torch.Tensor | None, time: torch.Tensor | None) -> None:
         if self.description.needs_viewdirs and viewdirs is None:
             raise BadInput("The colour of this field depends on the viewing direction: give viewdirs.")
         if self.description.needs_time and time is None:
             raise BadInput("This field changes over time: give a time.")
+
+    def _sources(self, points: torch.Tensor, viewdirs: torch.Tensor | None, time: torch.Tensor | None) -> dict:
+        self._demand(viewdirs, time)
         space = self.description.space
         sources: dict[str, Any] = {"position": map_to_box(points, space)}
         if viewdirs is not None:
@@ -195,7 +212,8 @@ class Field:
             weight = weight * layer.weight_scale
         if bias is not None and layer.bias_scale != 1.0:
             bias = bias * layer.bias_scale
-        return activate(layer.activation, functional.linear(x, weight, bias), layer.parameter, inplace=True)
+        x = functional.linear(x, weight, bias)
+        return activate(layer.activation, x, layer.parameter, inplace=not x.requires_grad)
 
     def _read(self, entry: Input, sources: dict, last: dict[str, torch.Tensor]) -> torch.Tensor:
         if entry.source == "group":
@@ -229,22 +247,27 @@ class Field:
         position = sources["position"]
         if self.description.space.outside == "clamp":
             position = position.clamp(-1, 1)
-        sampled = [self._sample_plane(group, plane, position, sources.get("time")) for plane in group.planes]
+        sampled = [self.sample_plane(group, plane, position, sources.get("time")) for plane in group.planes]
         features = combine(group.combine, sampled)
         if self.description.space.outside == "zero":
             features = features * (position.abs() <= 1).all(1, keepdim=True)
         return features
 
-    def _sample_plane(
-        self, group: Group, plane: Any, position: torch.Tensor, time: torch.Tensor | None
+    def image(self, plane: Plane) -> torch.Tensor:
+        """The texels (C,H,W) of a plane. A fit has its own."""
+        return self._tensors[plane.tensor][plane.index]
+
+    def sample_plane(
+        self, group: Group, plane: Plane, position: torch.Tensor, time: torch.Tensor | None
     ) -> torch.Tensor:
+        """Features (N,C) of a plane at `position` (N,3), −1 … 1 in the box, and `time` (N,1)."""
         import torch
         import torch.nn.functional as functional
 
-        image = self._tensors[plane.tensor][plane.index]
+        image = self.image(plane)
         if plane.channels is not None:
             image = image[slice(*plane.channels)]
-        along = [_coordinate(axis, position, time) for axis in plane.axes]
+        along = [coordinate(axis, position, time) for axis in plane.axes]
         if len(along) == 1:
             along.append(torch.zeros_like(along[0]))
         grid = torch.stack(along, -1)[None, None]
@@ -330,7 +353,8 @@ def blob_at(blob: Blob, points: torch.Tensor) -> torch.Tensor:
     return blob.gain * torch.exp(-(distance**2) / (2 * blob.radius**2))
 
 
-def _coordinate(axis: str, position: torch.Tensor, time: torch.Tensor | None) -> torch.Tensor:
+def coordinate(axis: str, position: torch.Tensor, time: torch.Tensor | None) -> torch.Tensor:
+    """What the token of an axis means at `position` (N,3) and `time` (N,1): (N,)."""
     value = time[:, 0] if axis[-1] == "t" else position[:, "xyz".index(axis[-1])]
     return -value if axis.startswith("-") else value
 

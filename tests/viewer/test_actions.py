@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QApplication, QLabel, QMenu
 
 from viewer.actions import ACTIONS, MENUS, Action
 from viewer.bindings import NAVIGATION, find, hints
@@ -46,9 +46,9 @@ def test_ids_and_keys_are_unique() -> None:
 
 
 def test_keys_of_tools_to_come_are_free() -> None:
-    """peers.md reserves these for gizmos, brushes and the drag tool."""
+    """peers.md reserves these for selection and gizmos."""
     taken = {key for entry in ACTIONS for key in entry.keys} | {tool.key for tool in tools()}
-    assert taken.isdisjoint({"G", "R", "S", "B", "L", "D", "O", "X", "Y", "Z", "1", "2", "3", "V", "[", "]", "Return"})
+    assert taken.isdisjoint({"G", "R", "S", "L", "O", "1", "2", "3", "V"})
 
 
 @pytest.mark.usefixtures("qapp")
@@ -99,6 +99,7 @@ def test_cheat_sheet_has_all_keys_and_hands(window: MainWindow) -> None:
         assert not entry.keys or entry.title.rstrip("…") in rows
     for binding in (*NAVIGATION, *window.active_tool.bindings):
         assert binding.label.capitalize() in rows
+    assert "Show before" in rows
     sheet.search.setText("grid")
     assert sheet.rows() == ["Grid"]
 
@@ -142,8 +143,6 @@ def test_preferences_show_and_set_every_setting(window: MainWindow) -> None:
 
 
 def test_about_names_the_driver(window: MainWindow) -> None:
-    from PySide6.QtWidgets import QLabel
-
     texts = " ".join(label.text() for label in AboutDialog(window).findChildren(QLabel))
     assert window.viewport.frame.renderer_name in texts and "numpy: " in texts
 
@@ -154,6 +153,16 @@ def test_hints_follow_the_modifiers() -> None:
     assert dict(hints(bindings))["left"] == "orbit"
     assert dict(hints(bindings, frozenset({"shift"})))["left"] == "pan"
     assert dict(hints(bindings, frozenset({"ctrl"})))["wheel"] == "field of view"
+
+
+def test_the_status_bar_names_what_a_tool_does_under_modifiers(window: MainWindow) -> None:
+    window.activate_tool(next(tool for tool in window.tools if tool.id == "drag"))
+    words = window.status.hand.text()
+    for hand in ("Shift + click", "Ctrl + click", "Alt + wheel", "left", "middle"):
+        assert hand in words
+    sheet = ShortcutsDialog(window)
+    assert next(label.text() for label in sheet.findChildren(QLabel) if label.property("heading")) == "Drag tool"
+    assert {"Pin", "Target depth", "Smaller radius", "Apply"} <= set(sheet.rows())
 
 
 def test_middle_and_alt_orbit_in_every_tool() -> None:

@@ -16,7 +16,9 @@ class Frame:
     steps: int = 3
     uploads: int = 0
     refining: bool = True
+    haunted: bool = False
     begun: list[Quality] = field(default_factory=list)
+    ghosts: int = 0
     left: int = 0
 
     def sync(self, scene: Scene, seconds: float) -> bool:
@@ -28,6 +30,13 @@ class Frame:
 
     def begin(self, scene: Scene, camera: object, settings: object, quality: Quality) -> None:
         self.begun.append(quality)
+        self.left = self.steps
+
+    def lacks_ghost(self, scene: Scene, camera: object, settings: object) -> bool:
+        return self.haunted and self.ghosts == 0
+
+    def begin_ghost(self, scene: Scene, camera: object, settings: object) -> None:
+        self.ghosts += 1
         self.left = self.steps
 
     def step(self, seconds: float) -> bool:
@@ -80,6 +89,28 @@ def test_rest_draws_full_then_refined_then_nothing() -> None:
 def test_nothing_to_refine_ends_with_full() -> None:
     drawing, frame, _, clock = make(refining=False)
     assert drive(drawing, clock) == 1 and frame.begun == [Quality()]
+
+
+def test_a_ghost_follows_the_full_picture_at_rest() -> None:
+    drawing, frame, budget, clock = make(haunted=True)
+    drawing.move()
+    while not drawing.tick(None, None).fresh:
+        pass
+    assert frame.ghosts == 0 and frame.begun == [Budget.quality]
+    clock.now += STILL_SECONDS
+    drive(drawing, clock)
+    assert frame.ghosts == 1 and [quality.samples for quality in frame.begun] == [1, 1, 8]
+    assert len(budget.observed) == 1 and drawing.complete
+
+
+def test_movement_drops_a_ghost_in_the_making() -> None:
+    drawing, frame, _, _clock = make(haunted=True)
+    while frame.ghosts == 0:
+        drawing.tick(None, None)
+    drawing.move()
+    drawing.tick(None, None)
+    assert frame.begun[-1] == Budget.quality
+    assert not drawing.complete
 
 
 def test_moving_draws_less_and_tells_the_budget() -> None:

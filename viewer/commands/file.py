@@ -62,8 +62,8 @@ def save_screenshot(window: Any) -> None:
 
 def leave(window: Any) -> None:
     """Closes the window, and with it the program."""
-    window.close()
-    QApplication.closeAllWindows()
+    if window.close():
+        QApplication.closeAllWindows()
 
 
 def _filters() -> str:

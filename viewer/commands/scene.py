@@ -45,7 +45,9 @@ def activate_next(window: Any, step: int) -> None:
 
 
 def leave_tool(window: Any) -> None:
-    """Dismisses the messages; where there are none, goes back to the first tool. Never closes anything else."""
+    """Backs out: of what the tool is at, then of the messages, then of the tool. Never closes anything else."""
+    if window.active_tool.cancel(window):
+        return
     if window.stage.errors.messages:
         window.stage.errors.dismiss()
     else:

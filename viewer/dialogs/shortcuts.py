@@ -9,7 +9,7 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from ..actions import ACTIONS
-from ..bindings import NAVIGATION, Binding
+from ..bindings import HELD_KEYS, NAVIGATION, Binding
 
 COLUMNS = 3
 LINE_LETTERS = 24
@@ -22,15 +22,27 @@ def sections(tool_bindings: tuple[Binding, ...], tool_title: str, tool_keys: lis
         mouse.setdefault(entry.label.capitalize(), []).append(entry.hand)
     own: dict[str, list[str]] = {}
     for entry in tool_bindings:
-        own.setdefault(entry.label.capitalize(), []).append(entry.hand)
-    found = [(f"{tool_title} tool", list(own.items())), ("Mouse, in every tool", list(mouse.items()))]
+        if entry.label:
+            own.setdefault(_sentence(entry.label), []).append(entry.hand)
     menus: dict[str, list] = {"Tools": list(tool_keys)}
+    own_menu = f"Tools/{tool_title}"
+    own_keys = []
     for entry in ACTIONS:
         if entry.keys:
-            menu = entry.menu.rpartition("/")[2] or "Tools"
             keys = [QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText) for key in entry.keys]
-            menus.setdefault(menu, []).append((entry.title.rstrip("…"), keys))
+            row = (entry.title.rstrip("…"), keys)
+            if entry.menu == own_menu:
+                own_keys.append(row)
+            else:
+                menus.setdefault(entry.menu.rpartition("/")[2] or "Tools", []).append(row)
+    held = [(what, [f"hold {key}"]) for what, key in HELD_KEYS]
+    found = [(f"{tool_title} tool", list(own.items()) + own_keys)]
+    found.append(("Mouse, in every tool", list(mouse.items()) + held))
     return found + list(menus.items())
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _broken(keys: list[str]) -> list[tuple[bool, list[str]]]:

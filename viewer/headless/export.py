@@ -7,12 +7,14 @@ from typing import Any
 
 from assets.asset import Asset
 from assets.convert import Conversion, conversions
+from assets.deform.drag_json import read_drag
 from assets.errors import BadInput
 from assets.formats import Format, formats, writer_for
 
 from ..command_line import Request
 from ..exporting import export
 from . import check_target, drive, load, report_warnings
+from .drag import pull
 
 
 def export_file(request: Request) -> None:
@@ -20,10 +22,13 @@ def export_file(request: Request) -> None:
     path = request.out
     check_target(path)
     _check_suffix(path)
+    drag = read_drag(request.drag) if request.drag else None
     assets = load(request.files[0], request.decoder)
     asset, form, conversion = _plan(assets, path)
     ours, of_conversion = _split_options(request.options, form, conversion, path)
     report_warnings([asset])
+    if drag:
+        pull([asset], drag, request.drag)
     drive(export(asset, path, conversion.target if conversion else asset.kind, ours, of_conversion))
 
 

@@ -37,9 +37,14 @@ def describe(asset: Asset) -> dict[str, Any]:
         "memory_bytes": int(asset.nbytes),
         "declared": dict(origin.declared),
         "guessed": dict(origin.guessed),
-        "facts": asset.facts(),
+        "facts": facts(asset),
         "warnings": list(origin.warnings),
     }
+
+
+def facts(asset: Asset) -> dict[str, str]:
+    """The facts of the asset's kind, and of the warp that it wears."""
+    return asset.facts() | ({} if asset.warp is None else {"warp": asset.warp.drag.summary()})
 
 
 def to_text(asset: Asset) -> str:
@@ -56,7 +61,7 @@ def to_text(asset: Asset) -> str:
         rows.append(("  bounds", f"{_vector(bounds[0])}  to  {_vector(bounds[1])}"))
         rows.append(("  size", _vector(bounds[1] - bounds[0])))
     rows.append(("  memory", readable_bytes(asset.nbytes)))
-    rows += [(f"  {name}", value) for name, value in asset.facts().items()]
+    rows += [(f"  {name}", value) for name, value in facts(asset).items()]
     for title, entries in (("declared", origin.declared), ("guessed", origin.guessed)):
         rows += [(f"  {title}", f"{term}: {value}") for term, value in entries.items()]
     rows += [("  warning", sentence) for sentence in origin.warnings]

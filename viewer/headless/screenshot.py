@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.asset import Asset
+from assets.deform.drag_json import read_drag
 from assets.errors import BadInput
 from assets.formats import replacing
 from assets.progress import Job, Partial
@@ -16,6 +17,7 @@ from renderers.framing import common_up, framing
 
 from ..command_line import Request, check_size
 from . import check_target, drive, load, report_warnings
+from .drag import pull
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +35,7 @@ def screenshot(request: Request) -> None:
     camera = read_camera(request.camera, request.size) if request.camera else None
     if camera:
         check_size(camera.width, camera.height)
+    drag = read_drag(request.drag) if request.drag else None
     scene = Scene()
     for path in request.files:
         for asset in load(path, request.decoder):
@@ -40,6 +43,9 @@ def screenshot(request: Request) -> None:
     report_warnings(scene)
     if request.mode:
         set_mode(scene, request.mode)
+    if drag:
+        # Before anything is prepared, as in an export: what is known of a field decides what is found to hang together.
+        pull(list(scene), drag, request.drag)
     for asset in scene:
         if not request.exact:
             prepare(asset)

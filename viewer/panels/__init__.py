@@ -11,12 +11,18 @@ from assets.registry import records
 
 @dataclass(frozen=True)
 class PanelRecord:
-    """A panel at the side of the viewport. `make(window)` returns its widget."""
+    """A panel at the side of the viewport. `make(window)` returns its widget. tool: it is there only while that tool is
+    active, in the place of the panel `instead_of`. area: "right", or "bottom" for a drawer below the viewport. open:
+    whether it is there at the start."""
 
     id: str
     title: str
     make: Callable[[Any], Any]
     order: int = 100
+    tool: str = ""
+    instead_of: str = ""
+    area: str = "right"
+    open: bool = True
 
 
 def panels() -> tuple[PanelRecord, ...]:

@@ -29,6 +29,8 @@ MENU = (
     "file.save_as", "file.close",
 )  # fmt: skip
 
+DRAGGED = "The drag is a layer over the data: it can be changed, and is saved with what is seen"
+
 
 class SceneList(QTreeWidget):
     """The rows. A click makes active, the eye shows and hides, F2 or a double click renames."""
@@ -65,12 +67,12 @@ class SceneList(QTreeWidget):
         rows = (self.topLevelItem(index) for index in range(self.topLevelItemCount()))
         return next((item for item in rows if item.data(NAME, Qt.ItemDataRole.UserRole) is asset), None)
 
-    def add(self, asset: Asset) -> None:
-        """Appends a row."""
+    def add(self, asset: Asset, index: int) -> None:
+        """Adds a row at its place."""
         item = QTreeWidgetItem()
         item.setData(NAME, Qt.ItemDataRole.UserRole, asset)
         item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-        self.addTopLevelItem(item)
+        self.insertTopLevelItem(index, item)
         self.tell(asset)
 
     def remove(self, asset: Asset) -> None:
@@ -86,7 +88,8 @@ class SceneList(QTreeWidget):
             return
         self.blockSignals(True)
         item.setText(NAME, asset.name)
-        item.setText(KIND, kind_name(asset.kind))
+        item.setText(KIND, _kind(asset))
+        item.setToolTip(KIND, DRAGGED if item.text(KIND) != kind_name(asset.kind) else "")
         item.setTextAlignment(KIND, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         item.setIcon(EYE, icon("eye" if asset.visible else "eye-slash", "quiet" if asset.visible else "faint"))
         item.setToolTip(EYE, "Hide (H)" if asset.visible else "Show (H)")
@@ -171,7 +174,7 @@ class ScenePanel(QStackedWidget):
             self.list.tell(asset)
 
     def _on_added(self, asset: Asset) -> None:
-        self.list.add(asset)
+        self.list.add(asset, self._scene.index(asset))
         self.setCurrentIndex(1)
 
     def _on_removed(self, asset: Asset) -> None:
@@ -179,11 +182,19 @@ class ScenePanel(QStackedWidget):
         self.setCurrentIndex(1 if len(self._scene) else 0)
 
     def _on_changed(self, asset: Asset, part: str) -> None:
-        if part in ("name", "visible"):
+        # A warp changes with every movement of a hand; the row does not.
+        row = self.list.row(asset)
+        if part in ("name", "visible") or (part == "warp" and row is not None and row.text(KIND) != _kind(asset)):
             self.list.tell(asset)
 
     def _on_activated(self, asset: Asset | None) -> None:
         self.list.select(asset)
+
+
+def _kind(asset: Asset) -> str:
+    """The kind of an asset, with a badge where it is dragged. A warp that bends nothing only shows what may move."""
+    dragged = asset.warp is not None and any(handle.source != handle.target for handle in asset.warp.drag.handles)
+    return f"dragged {kind_name(asset.kind)}" if dragged else kind_name(asset.kind)
 
 
 PANEL = PanelRecord("scene", "Scene", ScenePanel, order=0)

@@ -17,8 +17,10 @@ class ToolRecord:
     """A tool that can be active.
 
     bindings come before those of the navigation. operate(operation, event, context) performs the operation of one of
-    them that the navigation does not know and returns whether it did; the context has `session`, `navigator` and
-    `pick(x, y)`, which returns a Hit or None.
+    them that the navigation does not know and returns whether it did; the context is the window, of which tools use
+    `session`, `navigator`, `dragging`, `hand` and `pick(x, y)`, which returns a Hit or None. choose(context): which of
+    the bindings hold now, for a tool with modes. entered, left: told when it becomes the active one and when no more.
+    cancel(context): backs out of what is under way, and returns whether there was anything; Esc asks it first.
     """
 
     id: str
@@ -29,6 +31,14 @@ class ToolRecord:
     bindings: tuple[Binding, ...]
     operate: Callable[[str, PointerEvent, Any], bool] = lambda operation, event, context: False
     order: int = 100
+    choose: Callable[[Any], tuple[Binding, ...]] | None = None
+    entered: Callable[[Any], None] = lambda context: None
+    left: Callable[[Any], None] = lambda context: None
+    cancel: Callable[[Any], bool] = lambda context: False
+
+    def bindings_now(self, context: Any) -> tuple[Binding, ...]:
+        """The bindings that hold now."""
+        return self.choose(context) if self.choose is not None else self.bindings
 
 
 def tools() -> tuple[ToolRecord, ...]:

@@ -29,13 +29,15 @@ class Deformable:
 
     stripped(asset): a copy with no more than `matter` looks at, to be sent to another process. matter(asset): a job
     that returns the visible matter and the elements. applied(asset): a job that returns a copy with the asset's warp in
-    its data and none on it; for a field, which keeps its warp as a layer, the asset itself.
+    its data and none on it; for a field, which keeps its warp as a layer, the asset itself. is_field: whether it is
+    one; its warps are drawn by their volumes.
     """
 
     asset_type: type[Asset]
     stripped: Callable[[Asset], Asset]
     matter: Callable[[Asset], Job[tuple[Matter, list[Elements]]]]
     applied: Callable[[Asset], Job[Asset]]
+    is_field: bool = False
 
 
 def deformable(asset: Asset) -> Deformable:

@@ -114,4 +114,4 @@ def _edges(dense: np.ndarray) -> np.ndarray:
     return np.concatenate(pairs)
 
 
-DEFORMABLE = Deformable(Triplane, stripped, matter, applied)
+DEFORMABLE = Deformable(Triplane, stripped, matter, applied, is_field=True)
