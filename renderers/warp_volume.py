@@ -2,7 +2,9 @@
 
 The map is made on the CPU (assets/deform/splatting.py), where it takes less time than a software GL would need to splat
 the cells; here it is copied, a few megabytes, whenever the pose changes. The block index is as that of a brick atlas:
-0 where a block, or a voxel beside it, has matter, else −d where the next block with matter is d blocks away.
+−d where the next block with matter is d blocks away, RESTING where a block, or a voxel beside it, has matter that is
+all that has ever been there and has not moved, so that rays need not look at the map; else MOVED, or RENT where the
+map must not be interpolated, for two parts meet.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from OpenGL import GL
 
-from assets.deform.volume import PRESENT, WarpVolume
+from assets.deform.volume import PRESENT, TORN, WarpVolume
 from assets.deform.warp import Warp
 from assets.fields.brick_grid import BrickGrid
 
@@ -22,7 +24,13 @@ from .skinning import stretch_of
 BLOCK = 2
 """Voxels along the edge of a block."""
 
-WARPED = {"WARP": 1, "WARP_BLOCK": BLOCK, "PRESENT": PRESENT}
+MOVED, RESTING, RENT = 0, 1, 2
+"""What the index says of blocks with matter."""
+
+_REACH = 1.0
+"""Voxels around a place at rest within which a brick counts: stretched matter reaches further than its own voxel."""
+
+WARPED = {"WARP": 1, "WARP_BLOCK": BLOCK, "PRESENT": PRESENT, "RESTING": RESTING, "RENT": RENT}
 """Defines of the march through a bent field."""
 
 STRAINED = {"STRAIN": 1}
@@ -57,7 +65,7 @@ class WarpTextures:
         if warp is not self._followed:
             self.volume = warp.volume
             self._map = _written(self._map, GL.GL_RGBA32F, self.volume.lattice)
-        self._blocks = _written(self._blocks, GL.GL_R32I, block_index(visible_voxels(self.volume, grid)), linear=False)
+        self._blocks = _written(self._blocks, GL.GL_R32I, block_index(self.volume, grid), linear=False)
         self._followed, self._grid = warp, grid
 
     def bind(self, program: Program, unit: int, low: np.ndarray, cell: np.ndarray) -> None:
@@ -68,6 +76,7 @@ class WarpTextures:
         box, voxel = self.volume.box, self.volume.voxel
         program.set(warpMap=unit, warpBlocks=unit + 1, cellsPerUnit=1.0 / cell)
         program.set(warpLow=(box[0] - low) / cell, warpHigh=(box[1] - low) / cell)
+        program.set(voxelTexel=1.0 / np.array(self._map.size))
         program.set(voxelScale=cell / voxel, voxelOffset=(low - box[0]) / voxel)
 
     def bind_strain(self, program: Program, unit: int, warp: Warp, low: np.ndarray, cell: np.ndarray) -> None:
@@ -89,26 +98,56 @@ class WarpTextures:
 
 
 def visible_voxels(volume: WarpVolume, grid: BrickGrid) -> np.ndarray:
-    """The voxels (nz,ny,nx) bool at whose rest places, or a brick further, the grid has bricks."""
-    full = dilate(grid.index >= 0)
+    """The voxels (nz,ny,nx) bool around whose rest places the grid has bricks."""
     covered = np.flatnonzero(volume.coverage > 0)
-    displacement = volume.lattice.reshape(-1, 4)[covered]
+    found = volume.lattice.reshape(-1, 4)[covered]
     place = np.stack(np.unravel_index(covered, volume.coverage.shape)[::-1], 1) + 0.5
-    place = volume.box[0] + place * volume.voxel + displacement[:, :3] / displacement[:, 3:]
-    brick = (place - grid.box[0]) / (grid.box[1] - grid.box[0]) * grid.index.shape[::-1]
-    x, y, z = np.clip(brick.astype(np.int64), 0, np.array(grid.index.shape[::-1]) - 1).T
+    place = volume.box[0] + place * volume.voxel + found[:, :3] / found[:, 3:]
+    scale = np.array(grid.index.shape[::-1]) / (grid.box[1] - grid.box[0])
+    brick, reach = (place - grid.box[0]) * scale, _REACH * volume.voxel * scale
+    full, last = grid.index >= 0, np.array(grid.index.shape[::-1]) - 1
+    shows = np.zeros(len(covered), bool)
+    for corner in range(8):
+        side = reach * np.where([corner & 1, corner >> 1 & 1, corner >> 2], 1.0, -1.0)
+        x, y, z = np.clip((brick + side).astype(np.int64), 0, last).T
+        shows |= full[z, y, x]
     visible = np.zeros(volume.coverage.shape, bool)
-    visible.reshape(-1)[covered] = full[z, y, x]
+    visible.reshape(-1)[covered] = shows
     return visible
 
 
-def block_index(covered: np.ndarray) -> np.ndarray:
-    """The index (bz,by,bx) i32 of the voxels `covered` (nz,ny,nx) bool. Interpolation reaches a voxel further."""
-    shape = -(-np.array(covered.shape) // BLOCK)
+def bent_voxels(volume: WarpVolume, grid: BrickGrid) -> np.ndarray:
+    """The voxels (nz,ny,nx) bool that show something else than at rest: what moved there, or nothing where bricks
+    are."""
+    moved = (volume.lattice[..., 0] != 0) | (volume.lattice[..., 1] != 0) | (volume.lattice[..., 2] != 0)
+    bricks = grid.index >= 0
+    for axis, count in enumerate(volume.resolution):
+        edges = volume.box[0][axis] + volume.voxel[axis] * np.arange(count + 1)
+        there = 2 - axis
+        place = (edges - grid.box[0][axis]) / (grid.box[1] - grid.box[0])[axis] * bricks.shape[there]
+        last = bricks.shape[there] - 1
+        # A voxel may lie across two bricks, and beside all of them.
+        first, second = (np.clip(np.floor(side), 0, last).astype(np.int64) for side in (place[:-1], place[1:]))
+        beside = (place[1:] <= 0) | (place[:-1] >= last + 1)
+        bricks = np.take(bricks, first, there) | np.take(bricks, second, there)
+        np.moveaxis(bricks, there, 0)[beside] = False
+    return moved | (bricks & (volume.coverage < PRESENT))
+
+
+def block_index(volume: WarpVolume, grid: BrickGrid) -> np.ndarray:
+    """The index (bz,by,bx) i32 of a map for a field drawn from `grid`. Interpolation reaches a voxel further."""
+    parts = (visible_voxels(volume, grid), bent_voxels(volume, grid), volume.coverage >= TORN)
+    full, bent, torn = (_blocks_of(dilate(voxels)) for voxels in parts)
+    found = np.where(torn, RENT, np.where(bent, MOVED, RESTING))
+    return np.where(full, found, -distances(full)).astype(np.int32)
+
+
+def _blocks_of(voxels: np.ndarray) -> np.ndarray:
+    """Which blocks hold any of the voxels."""
+    shape = -(-np.array(voxels.shape) // BLOCK)
     padded = np.zeros(shape * BLOCK, bool)
-    padded[tuple(slice(count) for count in covered.shape)] = dilate(covered)
-    full = padded.reshape(shape[0], BLOCK, shape[1], BLOCK, shape[2], BLOCK).any(axis=(1, 3, 5))
-    return (-distances(full)).astype(np.int32)
+    padded[tuple(slice(count) for count in voxels.shape)] = voxels
+    return padded.reshape(shape[0], BLOCK, shape[1], BLOCK, shape[2], BLOCK).any(axis=(1, 3, 5))
 
 
 def strain_lattice(warp: Warp) -> tuple[np.ndarray, np.ndarray]:

@@ -41,8 +41,8 @@ COMPOSED_MS = 100
 PAINTED_MS = 40
 """Wait for the rest of the window to show a new asset."""
 LEAST_FRAME_SECONDS = 1 / 60
-MARKS_SECONDS = 1 / 30
-"""Marks of the drag tool follow the hand at this rate where pictures are slower."""
+MARKS_SECONDS = 0.1
+"""Longest wait of marks for a picture that comes."""
 
 
 class Viewport(QOpenGLWidget):
@@ -120,8 +120,9 @@ class Viewport(QOpenGLWidget):
             **self.extras(),
         )
 
-    def show_marks(self) -> None:
-        """Shows the marks of the drag tool as they are now: over the same picture, where that stays."""
+    def show_marks(self, picture_comes: bool = False) -> None:
+        """Shows the marks of the drag tool as they are now: over the same picture, where that stays. Where another one
+        comes soon it takes them along: composing the window is much of the work."""
         extras = self.extras()
         marks, looks = extras.pop("overlay", None), extras
         if looks != self._looks:
@@ -129,8 +130,8 @@ class Viewport(QOpenGLWidget):
             self.refresh()
         elif self.frame is not None:
             self.frame.show_overlay(marks)
-            # A picture that comes soon takes them along: composing the window is much of the work.
-            if not self._timer.isActive() or time.perf_counter() - self._composed_at > MARKS_SECONDS:
+            coming = picture_comes or self._timer.isActive()
+            if not coming or time.perf_counter() - self._composed_at > MARKS_SECONDS:
                 self.update()
 
     def show_before(self, on: bool) -> None:

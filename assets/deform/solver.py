@@ -110,10 +110,11 @@ class Solver:
         targets = np.array([handle.target for handle in self.drag.handles])
         return sources + (self.drag.strength if strength is None else strength) * (targets - sources)
 
-    def warp(self, drag: Drag, pose: Pose) -> Warp:
-        """What an asset wears: `drag`, of which only targets and strength may differ from the solver's, at `pose`."""
+    def warp(self, drag: Drag, pose: Pose, draft: bool = False) -> Warp:
+        """What an asset wears: `drag`, of which only targets and strength may differ from the solver's, at `pose`.
+        draft: whether it is shown for a moment only (see `Warp`)."""
         bindings, matter = self._anchors.bindings
-        return Warp(drag, self.rig, pose, bindings, matter, self.heat)
+        return Warp(drag, self.rig, pose, bindings, matter, self.heat, draft=draft)
 
     def solve_drag(self) -> Warp:
         """The drag's own answer."""

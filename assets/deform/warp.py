@@ -27,7 +27,8 @@ class Warp:
     drag: in the asset's frame. rig, pose: what it was solved on and what came out; None for a field whose warp was read
     from a file, which has a `stored` volume instead. bindings: those of the rig under the drag's region, one per placed
     part of a mesh, one for other kinds; matter_binding: that of the matter's points. heat: (n,) f64, how much each node
-    feels the drag, 0 … 1.
+    feels the drag, 0 … 1. draft: for a field, whether its volume is made for a hand that moves: of coarser cells, in a
+    fraction of the time.
     """
 
     drag: Drag
@@ -37,6 +38,7 @@ class Warp:
     matter_binding: Binding | None = None
     heat: np.ndarray = field(default_factory=lambda: np.zeros(0))
     stored: WarpVolume | None = None
+    draft: bool = False
 
     @property
     def nbytes(self) -> int:

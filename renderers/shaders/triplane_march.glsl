@@ -49,7 +49,8 @@ uniform mat3 normalToWorld;      // the same for gradients, up to their length
 
 #ifdef WARP
 uniform sampler3D warpMap;       // displacement · coverage in the asset's units, and coverage
-uniform isampler3D warpBlocks;   // 0: matter in the block or beside it, −d: none nearer than d blocks
+uniform isampler3D warpBlocks;   // see warp_volume.py
+uniform vec3 voxelTexel;         // 1 / size of the map
 uniform vec3 cellsPerUnit;
 uniform vec3 warpLow;            // the box of the map, in cells
 uniform vec3 warpHigh;
@@ -229,12 +230,16 @@ void main() {
             i = max(ceil(indexOf(bins, min(exits.x, min(exits.y, exits.z))) - 0.5), i + 1.0);
             continue;
         }
-        vec4 found = mapAt(voxel);
-        if (found.a < PRESENT) {
-            i += 1.0;
-            continue;
+        if (empty != RESTING) {
+            // Where two parts meet the nearest voxel counts alone: at its centre nothing is interpolated.
+            vec3 at = empty == RENT ? floor(voxel) + 0.5 : voxel;
+            vec4 found = textureLod(warpMap, at * voxelTexel, 0.0);
+            if (found.a < PRESENT) {
+                i += 1.0;
+                continue;
+            }
+            place += found.rgb / found.a * cellsPerUnit;
         }
-        place += found.rgb / found.a * cellsPerUnit;
         if (any(lessThan(place, boxLow)) || any(greaterThan(place, boxHigh))) {
             i += 1.0;
             continue;

@@ -63,7 +63,7 @@ def measure_drag(path: Path) -> dict[str, float]:
         began = time.perf_counter()
         pose = solver.step(source[None] + (move % MOVES) / MOVES * toward)
         steps.append(time.perf_counter() - began)
-        warp(solver.warp(solver.drag, pose))
+        warp(solver.warp(solver.drag, pose, draft=True))
         drawn = time.perf_counter()
         draw(frame, scene, camera, settings, budget.quality)
         lives.append(time.perf_counter() - began)

@@ -24,7 +24,7 @@ from renderers.framing import framing
 from renderers.gl.lifetime import living
 from renderers.reference.triplane import march
 from renderers.triplane import TriplaneRenderer
-from renderers.warp_volume import BLOCK, block_index, strain_lattice, visible_voxels
+from renderers.warp_volume import BLOCK, MOVED, RESTING, block_index, strain_lattice, visible_voxels
 from tests.assets.deform_shapes import points as pins
 from tests.assets.deform_shapes import pull, turn
 from tests.assets.warped_fields import ball, moved
@@ -306,14 +306,39 @@ def test_a_pose_that_changes_is_followed(renderers: list[TriplaneRenderer]) -> N
     assert sum(living.values()) <= before + 8
 
 
-def test_blocks_hold_all_that_is_covered() -> None:
-    covered = np.random.default_rng(3).random((13, 18, 22)) < 0.002
-    index = block_index(covered)
-    assert index.shape == tuple(-(-np.array(covered.shape) // BLOCK))
-    for place in np.argwhere(covered):
-        low, high = np.maximum(place - 1, 0), np.minimum(place + 1, np.array(covered.shape) - 1)
-        assert index[tuple(low // BLOCK)] == index[tuple(high // BLOCK)] == 0
-    assert (-index == distances(index == 0)).all() and index.min() < 0
+def test_blocks_hold_all_that_is_visible() -> None:
+    field = worn(fog(64), TURN, (0.3, 0.0, 0.0))
+    volume = field.warp.volume
+    index = block_index(volume, field.grid)
+    assert index.shape == tuple(-(-np.array(volume.coverage.shape) // BLOCK))
+    visible = visible_voxels(volume, field.grid)
+    for place in np.argwhere(visible)[::50]:
+        low, high = np.maximum(place - 1, 0), np.minimum(place + 1, np.array(visible.shape) - 1)
+        assert index[tuple(low // BLOCK)] >= 0 and index[tuple(high // BLOCK)] >= 0
+    empty = index < 0
+    assert (-index[empty] == distances(~empty)[empty]).all() and empty.any()
+
+
+def test_blocks_rest_only_where_nothing_moved_and_nothing_is_missing() -> None:
+    field = worn(fog(64), np.eye(3), (0.0, 0.0, 0.0))
+    index = block_index(field.warp.volume, field.grid)
+    assert (index == RESTING).any() and not (index == MOVED).all()
+    field = worn(fog(64), TURN, (0.3, 0.0, 0.0))
+    volume = field.warp.volume
+    index = block_index(volume, field.grid)
+    moved = np.argwhere((volume.lattice[..., :3] != 0).any(-1))
+    assert not (index[tuple((moved // BLOCK).T)] == RESTING).any()
+
+
+def test_a_draft_is_a_coarser_map_of_the_same_motion(drawn) -> None:
+    """What is shown while a hand moves looks like what follows when it rests."""
+    field = worn(fog(64), TURN, (0.2, 0.1, 0.0))
+    final, _ = drawn(field)
+    fine = field.warp.volume
+    field.set_warp(replace(field.warp, draft=True))
+    draft, _ = drawn(field)
+    assert field.warp.volume.lattice.size < 0.6 * fine.lattice.size
+    assert psnr(draft, final) > 30
 
 
 def test_only_voxels_that_show_are_marched() -> None:
