@@ -287,8 +287,10 @@ def test_tools_are_declared_whole() -> None:
     for tool in tools:
         assert re.fullmatch(r"[a-z][a-z_]*", tool.id) and tool.title[0].isupper()
         assert tool.tooltip and tool.icon and callable(tool.operate)
-        hands = [binding.hand for binding in tool.bindings]
-        assert len(set(hands)) == len(hands), "one gesture does one thing"
+        for bindings in tool.modes.values() or (tool.bindings,):
+            hands = [(binding.gesture, binding.button, binding.modifiers) for binding in bindings]
+            assert len(set(hands)) == len(hands), "one gesture does one thing"
+        assert {binding for bindings in tool.modes.values() for binding in bindings} <= set(tool.bindings)
 
 
 def test_panels_are_declared_whole() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from assets.registry import records
@@ -18,9 +18,10 @@ class ToolRecord:
 
     bindings come before those of the navigation. operate(operation, event, context) performs the operation of one of
     them that the navigation does not know and returns whether it did; the context is the window, of which tools use
-    `session`, `navigator`, `dragging`, `hand` and `pick(x, y)`, which returns a Hit or None. choose(context): which of
-    the bindings hold now, for a tool with modes. entered, left: told when it becomes the active one and when no more.
-    cancel(context): backs out of what is under way, and returns whether there was anything; Esc asks it first.
+    `session`, `navigator`, `dragging`, `hand` and `pick(x, y)`, which returns a Hit or None. modes: for a tool that has
+    some, the bindings that hold in each; mode_of(context) tells which it is in. entered, left: told when it becomes the
+    active one and when no more. cancel(context): backs out of what is under way, and returns whether there was
+    anything; Esc asks it first.
     """
 
     id: str
@@ -31,14 +32,15 @@ class ToolRecord:
     bindings: tuple[Binding, ...]
     operate: Callable[[str, PointerEvent, Any], bool] = lambda operation, event, context: False
     order: int = 100
-    choose: Callable[[Any], tuple[Binding, ...]] | None = None
+    modes: Mapping[str, tuple[Binding, ...]] = field(default_factory=dict)
+    mode_of: Callable[[Any], str] = lambda context: ""
     entered: Callable[[Any], None] = lambda context: None
     left: Callable[[Any], None] = lambda context: None
     cancel: Callable[[Any], bool] = lambda context: False
 
     def bindings_now(self, context: Any) -> tuple[Binding, ...]:
         """The bindings that hold now."""
-        return self.choose(context) if self.choose is not None else self.bindings
+        return self.modes[self.mode_of(context)] if self.modes else self.bindings
 
 
 def tools() -> tuple[ToolRecord, ...]:
