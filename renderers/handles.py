@@ -53,6 +53,9 @@ ARROW_HALF_PX, AXIS_HALF_PX, WIRE_HALF_PX, BRUSH_HALF_PX = 1.0, 1.25, 0.6, 0.9
 GAP_PX, DASH_PX = 2.0, 7.0
 """Between a mark and its arrow; the least length of a dash of the brush's ring."""
 
+REACHED_PX = 1.5
+"""A handle that is this near to its target is not drawn below it."""
+
 HOVER_GROWTH, HOVER_LIGHT = 1.25, 0.25
 """What the hand is over is larger by this factor, and this share of white is in its colour."""
 
@@ -201,9 +204,12 @@ def _marks(overlay: DragOverlay, camera: Camera, pixel_ratio: float) -> list[np.
     """Pins, handles and targets from far to near, the selected ones on top of all others."""
     places = layout(overlay, camera, pixel_ratio)
     of_handles, of_pins = overlay.flags
+    # Where a handle has reached its target, its disc would only shine through, or look out at the sides.
+    reached = np.linalg.norm(places.handles - places.targets, axis=1) < REACHED_PX
+    handles = np.where(reached[:, None], np.nan, places.handles)
     kinds = (
         (SQUARE, places.pins, places.pin_depths, of_pins, PIN_RADIUS_PX, RING_PX, PIN_COLOR),
-        (DISC, places.handles, places.handle_depths, of_handles, HANDLE_RADIUS_PX, RING_PX, HANDLE_COLOR),
+        (DISC, handles, places.handle_depths, of_handles, HANDLE_RADIUS_PX, RING_PX, HANDLE_COLOR),
         # Along its diagonal, the sides of a diamond are √2 times as far apart.
         (DIAMOND, places.targets, places.target_depths, of_handles, TARGET_RADIUS_PX, 1.414 * RING_PX, TARGET_COLOR),
     )

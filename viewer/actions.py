@@ -68,8 +68,16 @@ def _has_active(window: Any) -> bool:
     return window.session.scene.active is not None
 
 
+def _can_undo(window: Any) -> bool:
+    return window.session.history.next_undo is not None or _drag_goes_on(window)
+
+
+def _drag_goes_on(window: Any) -> bool:
+    return window.dragging.busy or window.dragging.plan.pending is not None
+
+
 def _undoes(window: Any) -> str:
-    edit = window.session.history.next_undo
+    edit = None if _drag_goes_on(window) else window.session.history.next_undo
     return f"Undo {in_sentence(edit.name)}" if edit is not None else "Undo"
 
 
@@ -99,7 +107,7 @@ FILE = (
 
 EDIT = (
     Action("edit.undo", "Undo", "Edit", ("Ctrl+Z",), "Take the last change back", "arrow-u-up-left", "edit.undo",
-           when=lambda window: window.session.history.next_undo is not None, named=_undoes),
+           when=_can_undo, named=_undoes),
     Action("edit.redo", "Redo", "Edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "Make the change again that was taken back",
            "arrow-u-up-right", "edit.redo", when=lambda window: window.session.history.next_redo is not None,
            named=_redoes),
@@ -203,7 +211,7 @@ DRAG = (
            "drag.scale_radius", (1,), section=2, when=_dragging),
     _drag_looks("heat", "Show influence", "I", "Show how much each part feels the drag"),
     _drag_looks("ghost", "Show rest shape", "Shift+R", "Show the shape at rest as a ghost"),
-    _drag_looks("stretch", "Show stretch", "Shift+T", "Show where the shape is stretched and squashed"),
+    _drag_looks("stretch", "Show stretch", "Shift+T", "Show what is stretched to more than twice its length"),
     Action("drag.copy", "Copy drag", "Tools/Drag", ("Ctrl+Shift+C",), "Copy handles and pins as JSON", "copy",
            "drag.copy", section=4, when=_has_handles),
     Action("drag.paste", "Paste drag", "Tools/Drag", ("Ctrl+Shift+V",), "Take handles and pins from JSON", "clipboard",

@@ -38,15 +38,15 @@ class Dragging(Workpiece):
         self.enter(self.session.scene.active)
 
     def deactivate(self) -> None:
-        """The tool is left: what is not kept is taken back."""
-        self.cancel()
+        """The tool is left: what the hand is at is taken back."""
+        self.interrupt()
         self.active = False
         self._show_preview(None)
         self.changed.emit()
 
     def set_mode(self, mode: str) -> None:
         """Direct pulls, pairs, or the brush."""
-        self.cancel()
+        self.interrupt()
         self.mode, self.hovered = mode, None
         self.refresh_preview()
         self.changed.emit()
@@ -88,7 +88,7 @@ class Dragging(Workpiece):
             self.changed.emit()
             return None
         self.plan.pending = None
-        self._begin_if_worn("Add a pair")
+        self._begin_edit("Add a pair")
         index = self._add(world, target)
         self.selected = ("target", index)
         self.changed.emit()
@@ -99,7 +99,7 @@ class Dragging(Workpiece):
         if self.plan.pending is None:
             return None
         source, self.plan.pending = self.plan.pending, None
-        self._begin_if_worn("Add a pair")
+        self._begin_edit("Add a pair")
         self.plan.drag, index = pairs.with_handle(
             self.plan.drag, source, as_point(in_asset(self.asset, target)), self._mirror_at(source)
         )
@@ -134,9 +134,10 @@ class Dragging(Workpiece):
         self.changed.emit()
 
     def begin_move(self, further: bool = False) -> None:
-        """A mark is about to be moved; `further`: goes on with what is open, if anything is."""
-        if not (further and self.changes.open):
-            self._begin_if_worn(f"Drag {self.asset.name}")
+        """A mark is about to be moved; `further`: by steps, which goes on with what is open, if anything is."""
+        if not (further and self.busy):
+            self._begin_edit(f"Drag {self.asset.name}" if self.worn is not None else "Move a mark")
+            self._settling = further
 
     # What is not pulled.
 
@@ -193,7 +194,7 @@ class Dragging(Workpiece):
 
     def begin_stroke(self) -> None:
         """The brush comes down."""
-        self._begin_if_worn("Paint a region")
+        self._begin_edit("Paint a region")
 
     def invert_paint(self) -> None:
         """What may move stays, and the other way round."""
@@ -213,6 +214,7 @@ class Dragging(Workpiece):
             return
         if self.worn is not None and not self.changes.open and self.can_begin():
             self._begin(f"{entry.label} of the drag")
+            self._settling = True
         setattr(self.settings, name, value)
         self._solve()
         self.refresh_preview()
@@ -235,7 +237,10 @@ class Dragging(Workpiece):
         Returns whether there is anything to run."""
         if self.asset is None or self.plan.drag.empty or not self.can_begin():
             return False
-        self.cancel()
+        if self._planned is not None:
+            self.finish()
+        self.interrupt()
+        self.grip += 1
         self._begin(f"Drag {self.asset.name}")
         if now is None:
             self.finish()
@@ -278,9 +283,12 @@ class Dragging(Workpiece):
             self.session.failed.emit(f"The clipboard holds no drag: {error}", "")
             return False
         self.set_mode("pairs")
-        if self.worn is not None:
-            self._edit("Paste a drag", Drag())
+        if self.worn is not None and not self.can_begin():
+            return False
+        self._begin_edit("Paste a drag")
         self.take(drag)
+        self.notes = ()
+        self.finish(rest=True)
         self.said.emit(f"Pasted {drag.summary()}")
         return True
 

@@ -40,6 +40,10 @@ class Hands:
         if binding is not None:
             self._perform(binding, event)
 
+    def let_go(self) -> None:
+        """What a button does that is down now ends: another tool is at work."""
+        self._held = None
+
     def _perform(self, binding: Binding, event: PointerEvent) -> None:
         if self._window.active_tool.operate(binding.operation, event, self._window):
             return

@@ -44,6 +44,9 @@ class OwnView:
         self._pose = self._navigator.pose
 
     def _on_changed(self, _: Asset, part: str) -> None:
+        if part in ("warp", "data"):
+            # Somebody shapes what is there: the view stays under the hand.
+            self._pose = None
         # A field shows only when it is baked where in its box there is something.
         if part == "prepared" and self._untouched and not np.array_equal(self._fitted, self._scene.seen_bounds()):
             self._fit()

@@ -162,6 +162,7 @@ QLabel[key="true"] {{ background: {raised}; border: 1px solid {line}; border-rad
 QLabel#badge {{ background: {glass}; border: 1px solid {line}; border-radius: 10px; padding: 2px 10px;
     color: {quiet}; }}
 QFrame#chip {{ background: {glass}; border: 1px solid {line}; border-radius: 6px; }}
+QWidget#panelContent {{ background: {panel}; }}
 QFrame#panelFooter {{ background: {panel}; border: none; border-top: 1px solid {line}; }}
 QFrame#errorBar {{ background: {error_ground}; border: 1px solid {error}; border-radius: 6px; }}
 QPlainTextEdit {{ background: {window}; border: 1px solid {line}; border-radius: 4px; color: {quiet}; }}

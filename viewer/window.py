@@ -117,6 +117,7 @@ class MainWindow(QMainWindow):
         """Makes `tool` the one that the mouse works with."""
         if tool is not self.active_tool:
             self.active_tool.left(self)
+            self._hands.let_go()
             self.active_tool = tool
             tool.entered(self)
         self.docks.show_for(tool.id)
@@ -124,9 +125,9 @@ class MainWindow(QMainWindow):
         self.status.tell_hand()
         self._menus.refresh()
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, seconds: float = 4.0) -> None:
         """A short confirmation in the status bar."""
-        self.statusBar().showMessage(text, 4000)
+        self.statusBar().showMessage(text, round(1000 * seconds))
 
     def confirm(self, question: str, yes: str) -> bool:
         """Asks before something that cannot be taken back."""

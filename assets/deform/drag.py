@@ -143,13 +143,26 @@ class DragSettings:
         low=0.01,
         high=1.0,
         step=0.01,
+        unit="%",
     )
     falloff: str = setting("smooth", "Falloff", "How the pull fades towards its radius", choices=FALLOFFS)
     rigidity: float = setting(
-        0.5, "Rigidity", "0: every part turns by itself, 1: neighbours turn together", low=0.0, high=1.0, step=0.05
+        0.5,
+        "Rigidity",
+        "0: every part turns by itself, 100 %: neighbours turn together",
+        low=0.0,
+        high=1.0,
+        step=0.05,
+        unit="%",
     )
     strength: float = setting(
-        1.0, "Strength", "Share of the way to the targets; works after the drag too", low=0.0, high=1.0, step=0.01
+        1.0,
+        "Strength",
+        "Share of the way to the targets; works after the drag too",
+        low=0.0,
+        high=1.0,
+        step=0.01,
+        unit="%",
     )
 
 

@@ -13,19 +13,20 @@ State = dict[str, Any]
 
 class DataEdit(Edit):
     """Other data. before, after: states as `Asset.state` gives them; one may name fewer attributes than there are.
+    detail: what is to be known of it; "": the name of the asset.
 
     What was prepared for drawing since then is kept when a side is left, so that nothing is prepared twice.
     """
 
     kind: ClassVar[str] = "data"
 
-    def __init__(self, asset: Asset, before: State, after: State, name: str) -> None:
-        self.asset, self.before, self.after, self.name = asset, before, after, name
+    def __init__(self, asset: Asset, before: State, after: State, name: str, detail: str = "") -> None:
+        self.asset, self.before, self.after, self.name, self._detail = asset, before, after, name, detail
         self._held: dict[int, int] | None = None
 
     @property
     def detail(self) -> str:
-        return self.asset.name
+        return self._detail or self.asset.name
 
     def apply(self) -> None:
         self.before = self._left(self.before)

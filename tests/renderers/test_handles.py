@@ -271,6 +271,18 @@ def test_what_lies_behind_the_shape_is_fainter_but_seen(draw) -> None:
         assert close(pixel(picture, behind), tuple(expected), 4)
 
 
+def test_a_handle_at_its_target_does_not_shine_through(draw) -> None:
+    scene = Scene()
+    scene.add(small_assets.mesh())
+    place = (0, -0.5, -1.0)
+    reached, target = DragOverlay((HandleMark(place, place),)), HandleMark(place, (0, 9, 0))
+    at = layout(reached, PERSPECTIVE).targets[0]
+    bare, picture = draw(None, scene=scene), draw(reached, scene=scene)
+    expected = 0.45 * np.array(BLUE) + 0.55 * np.array(pixel(bare, at))
+    assert close(pixel(picture, at), tuple(expected), 4)
+    assert not close(pixel(draw(DragOverlay((target,)), scene=scene), at), tuple(expected), 40)
+
+
 def test_marks_behind_the_camera_are_not_drawn(draw) -> None:
     bare = draw(None)
     behind = DragOverlay((HandleMark((0.5, 0.8, 9), (0.5, 0.8, 10)),), (PinMark((0.5, 0.8, 8)),), Gizmo((0.5, 0.8, 9)))

@@ -140,7 +140,8 @@ def test_pairs_with_clicks_and_keys(bottle: MainWindow) -> None:
     wait_until(lambda: bottle.qt_action("drag.apply").isEnabled())
     QTest.keyClick(bottle.viewport, Qt.Key.Key_Return)
     wait_until(lambda: bottle.drag_desk.solver.idle and asset.warp is not None)
-    assert len(bottle.session.history.entries) == 1
+    names = [entry.name for entry in bottle.session.history.entries]
+    assert names == ["Add a pair", "Pin", "Move a mark", "Drag bottle"]
     bottle.do("drag.copy")
     form = json.loads(QGuiApplication.clipboard().text())
     assert len(form["handles"]) == 1 and len(form["pins"]) == 1
@@ -238,3 +239,61 @@ def test_the_event_loop_stays_free_while_a_hand_pulls(bottle: MainWindow) -> Non
     wait_until(lambda: bottle.drag_desk.solver.idle)
     assert sorted(spent)[10] < 0.008
     assert len(bottle.session.history.entries) == 1
+
+
+def test_what_is_taken_from_the_hand_in_a_pull(bottle: MainWindow) -> None:
+    """Undo, another tool, closing the asset: the pull goes back, the camera stays, and nothing is held."""
+    asset, camera = bottle.session.scene.active, bottle.navigator.pose
+    start, end, beyond = at(bottle, 0.5, 0.35), at(bottle, 0.6, 0.3), at(bottle, 0.65, 0.3)
+
+    def begin() -> None:
+        QTest.mousePress(bottle.viewport, LEFT, NONE, start)
+        move(bottle, start, end)
+        wait_until(lambda: asset.warp is not None)
+
+    def end_it() -> None:
+        move(bottle, end, beyond)
+        QTest.mouseRelease(bottle.viewport, LEFT, NONE, beyond)
+        wait_until(lambda: bottle.drag_desk.solver.idle)
+        assert asset.warp is None and bottle.navigator.pose is camera and not bottle.hand.holding
+
+    begin()
+    wait_until(lambda: bottle.qt_action("edit.undo").isEnabled())
+    QTest.keyClick(bottle.viewport, Qt.Key.Key_Z, CTRL)
+    end_it()
+    begin()
+    bottle.activate_tool(bottle.tools[0])
+    end_it()
+    QTest.keyClick(bottle.viewport, Qt.Key.Key_D)
+    wait_until(lambda: bottle.dragging.ready)
+    begin()
+    QTest.keyClick(bottle.viewport, Qt.Key.Key_W, CTRL)
+    assert bottle.dragging.asset is None
+    end_it()
+    assert [entry.name for entry in bottle.session.history.entries] == ["Close"]
+    assert not bottle.stage.errors.messages
+
+
+def test_undo_right_after_a_slider_takes_back_that_alone(bottle: MainWindow) -> None:
+    pull(bottle, at(bottle, 0.5, 0.35), at(bottle, 0.6, 0.3))
+    field = bottle.docks["drag"].widget().sliders["strength"].number
+    assert field.text() == "100 %"
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, "40")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert bottle.dragging.settings.strength == 0.4
+    bottle.do("edit.undo")
+    wait_until(lambda: bottle.drag_desk.solver.idle)
+    assert bottle.session.history.cursor == 1 and len(bottle.session.history.entries) == 2
+    assert bottle.dragging.settings.strength == 1.0 and bottle.session.scene.active.warp.drag.strength == 1.0
+
+
+def test_the_view_stays_when_a_drag_becomes_the_shape(bottle: MainWindow) -> None:
+    pull(bottle, at(bottle, 0.5, 0.35), at(bottle, 0.75, 0.2))
+    camera = bottle.navigator.pose
+    bottle.do("drag.apply")
+    wait_until(lambda: bottle.session.scene.active.warp is None)
+    wait_settled(bottle)
+    bottle.session.scene.active.changed.emit(bottle.session.scene.active, "prepared")
+    assert bottle.navigator.pose is camera

@@ -142,7 +142,7 @@ def test_pairs_run_from_rest(bench: Bench) -> None:
     assert 0.5 < heights[0] < heights[1] < heights[2] < 2.5
     assert not dragging.advance(10.01 + RUN_SECONDS) and not dragging.running
     assert np.allclose(bench.moved(END)[0], np.array(END) + UP, atol=0.005 * dragging.size)
-    assert len(bench.entries) == 1 and not dragging.unrun
+    assert bench.entries == ["Add a pair", "Drag bar"] and not dragging.unrun
     bench.session.undo()
     assert bench.asset.warp is None and len(dragging.plan.drag.handles) == 1, "the pairs stay to be run again"
 
@@ -194,7 +194,8 @@ def test_paint_fixes_a_region(bench: Bench) -> None:
     assert len(dragging.plan.drag.dabs) >= 2
     assert bench.asset.warp is dragging.preview, "what may move is shown"
     assert np.allclose(bench.asset.warp.pose.moved, bench.asset.warp.rig.graph.nodes)
-    assert dragging.worn is None and not bench.entries
+    assert dragging.worn is None and set(bench.entries) == {"Paint a region"}
+    assert not bench.session.unsaved, "what is set up is no shape yet"
     dragging.set_mode("direct")
     assert bench.asset.warp is None
     bench.pull(END, np.array(END) + UP)

@@ -14,6 +14,8 @@ from ..drag.painting import PaintSettings
 from ..drag.state import declared
 
 RADIUS_FACTOR = 1.15
+BAKED_SECONDS = 20.0
+"""Whoever waited for a bake may be looking elsewhere."""
 
 
 def set_mode(window: Any, mode: str) -> None:
@@ -65,7 +67,7 @@ def apply(window: Any) -> None:
     if dragging.unrun:
         window.drag_desk.run()
     elif dragging.worn is not None and dragging.asset.kind == "triplane":
-        window.say("The drag of a triplane stays with it as a layer; bake it to planes to be rid of that")
+        window.say("A triplane keeps its drag as a layer, in its file too. Bake to planes makes new planes of it")
     elif dragging.worn is not None:
         _when_solved(window, apply_drag)
 
@@ -96,7 +98,7 @@ def show(window: Any, what: str) -> None:
 
 def bake(window: Any) -> None:
     """Fits new planes to the dragged field."""
-    _when_solved(window, lambda session, asset: bake_drag(session, asset, window.say))
+    _when_solved(window, lambda session, asset: bake_drag(session, asset, lambda text: window.say(text, BAKED_SECONDS)))
 
 
 def split(window: Any) -> None:

@@ -10,7 +10,15 @@ from ..wording import in_sentence
 
 
 def undo(window: Any) -> None:
-    """Takes the last change back."""
+    """Takes back what the hand is at with the drag tool, or else the last change."""
+    if window.dragging.interrupt():
+        window.say("Undone")
+    else:
+        # The newest change may still be solved for the first time.
+        window.dragging.changes.when_entered(lambda: _take_back(window))
+
+
+def _take_back(window: Any) -> None:
     edit = window.session.history.next_undo
     if edit is not None and window.session.undo():
         window.say(f"Undone: {in_sentence(edit.name)}")
@@ -18,6 +26,7 @@ def undo(window: Any) -> None:
 
 def redo(window: Any) -> None:
     """Makes the change again that was taken back last."""
+    window.dragging.interrupt()
     edit = window.session.history.next_redo
     if edit is not None and window.session.redo():
         window.say(f"Done again: {in_sentence(edit.name)}")

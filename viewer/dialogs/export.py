@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from assets.asset import Asset
 from assets.convert import conversions
+from assets.deform.kinds import deformable
 from assets.formats import Format
 
 from ..command_line import key_and_value
@@ -90,9 +91,10 @@ class ExportDialog(QDialog):
                 break
         self.path.setText(str(path.with_name(stem + suffix)))
         if kind == self._asset.kind:
-            self.note.setText("Display settings are not part of the file.")
+            note = "Display settings are not part of the file."
         else:
-            self.note.setText(f"The {kind_name(self._asset.kind)} stay as they are; a copy becomes {kind_name(kind)}.")
+            note = f"The {kind_name(self._asset.kind)} stay as they are; a copy becomes {kind_name(kind)}."
+        self.note.setText(f"{_about_drag(self._asset, kind)} {note}".strip())
         self._show_options(_options(form, self._asset.kind, kind))
 
     def _show_options(self, options: dict[str, str]) -> None:
@@ -112,6 +114,15 @@ class ExportDialog(QDialog):
         name, _ = QFileDialog.getSaveFileName(self, "Save as", self.path.text(), f"{form.name} (*{suffix})")
         if name:
             self.path.setText(name if name.lower().endswith(suffix) else name + suffix)
+
+
+def _about_drag(asset: Asset, target: str) -> str:
+    """What becomes of the drag of an asset in a file."""
+    if asset.warp is None:
+        return ""
+    if deformable(asset).is_field and target == asset.kind:
+        return "The drag stays a layer, which can be changed when the file is open again."
+    return "The dragged shape is the shape in the file; the handles are not."
 
 
 def _options(form: Format, source: str, target: str) -> dict[str, str]:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
-from ..actions import ACTIONS
+from ..actions import ACTIONS, action
 from ..bindings import HELD_KEYS, NAVIGATION, Binding
+from ..tools import ToolRecord
 
 COLUMNS = 3
 LINE_LETTERS = 24
 
 
-def sections(tool_bindings: tuple[Binding, ...], tool_title: str, tool_keys: list) -> list[tuple[str, list]]:
-    """Titles with their (what, [keys]) rows: the active tool first, then the mouse, then the menus."""
-    mouse: dict[str, list[str]] = {}
-    for entry in NAVIGATION:
-        mouse.setdefault(entry.label.capitalize(), []).append(entry.hand)
-    own: dict[str, list[str]] = {}
-    for entry in tool_bindings:
-        if entry.label:
-            own.setdefault(_sentence(entry.label), []).append(entry.hand)
+def sections(tool: ToolRecord, tool_keys: list) -> list[tuple[str, list]]:
+    """Titles with their (what, [keys]) rows: the active tool first, with what is so in one of its modes alone, then the
+    mouse, then the menus."""
+    alone = {name: [entry for entry in mode if _is_in_one(tool, entry)] for name, mode in tool.modes.items()}
+    shared = [entry for entry in tool.bindings if not any(entry in mode for mode in alone.values())]
     menus: dict[str, list] = {"Tools": list(tool_keys)}
-    own_menu = f"Tools/{tool_title}"
+    own_menu = f"Tools/{tool.title}"
     own_keys = []
     for entry in ACTIONS:
         if entry.keys:
@@ -36,9 +34,24 @@ def sections(tool_bindings: tuple[Binding, ...], tool_title: str, tool_keys: lis
             else:
                 menus.setdefault(entry.menu.rpartition("/")[2] or "Tools", []).append(row)
     held = [(what, [f"hold {key}"]) for what, key in HELD_KEYS]
-    found = [(f"{tool_title} tool", list(own.items()) + own_keys)]
-    found.append(("Mouse, in every tool", list(mouse.items()) + held))
+    found = [(f"{tool.title} tool", _mouse(shared) + own_keys)]
+    found += [
+        (f"{tool.title}: {action(f'{tool.id}.{name}').title.lower()}", _mouse(mode)) for name, mode in alone.items()
+    ]
+    found.append(("Mouse, in every tool", _mouse(NAVIGATION) + held))
     return found + list(menus.items())
+
+
+def _is_in_one(tool: ToolRecord, entry: Binding) -> bool:
+    return sum(entry in mode for mode in tool.modes.values()) == 1
+
+
+def _mouse(bindings: Iterable[Binding]) -> list[tuple[str, list[str]]]:
+    rows: dict[str, list[str]] = {}
+    for entry in bindings:
+        if entry.label:
+            rows.setdefault(_sentence(entry.label), []).append(entry.hand)
+    return list(rows.items())
 
 
 def _sentence(words: str) -> str:
@@ -63,7 +76,7 @@ class ShortcutsDialog(QDialog):
         self.setWindowTitle("Keys and mouse")
         tool = window.active_tool
         keys = [(entry.title, [entry.key]) for entry in window.tools]
-        self._sections = sections(tool.bindings, tool.title, keys)
+        self._sections = sections(tool, keys)
         self.search = QLineEdit(placeholderText="Find an action or a key", clearButtonEnabled=True)
         self.search.textChanged.connect(self._fill)
         self._area = QScrollArea(widgetResizable=True)

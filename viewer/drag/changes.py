@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from assets.asset import Asset
 from assets.deform.drag import Drag
-from assets.edits.warps import WarpEdit
 from assets.signal import Signal
 
+from .edits import DragEdit, SetUp
 from .live import Answer, Answering, Question
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @dataclass(eq=False)
 class Change:
     """What an asset wore and what was asked of it (`asked`) before the hand began. shown: the last warp that was shown.
-    kept: whether the hand let go. edit: the entry."""
+    kept: whether the hand let go. then: what was asked when it did. edit: the entry."""
 
     asset: Asset
     name: str
@@ -34,15 +34,16 @@ class Change:
     asked: Drag
     shown: Warp | None = None
     kept: bool = False
-    edit: WarpEdit | None = None
+    then: Drag | None = None
+    edit: DragEdit | None = None
 
 
 class Changes:
     """`answered(Answer)` tells of each warp that is shown, `refused(Change)` of a drag that cannot be: the asset is
-    then as before, and `session.failed` has said why."""
+    then as before, and `session.failed` has said why. set_up: for the edits."""
 
-    def __init__(self, session: Any, solver: Answering) -> None:
-        self._session, self._solver = session, solver
+    def __init__(self, session: Any, solver: Answering, set_up: SetUp) -> None:
+        self._session, self._solver, self._set_up = session, solver, set_up
         self.answered = Signal()
         self.refused = Signal()
         self.current: Change | None = None
@@ -68,11 +69,11 @@ class Changes:
         change = self.current
         self._solver.ask(Question(rig, drag, False, lambda answer: self._on_live(change, answer)))
 
-    def keep(self, rig: Rig, drag: Drag) -> None:
+    def keep(self, rig: Rig, drag: Drag, then: Drag | None = None) -> None:
         """Makes an entry of the change, and solves `drag` to the end; one without handles lets the asset go back to
-        rest."""
+        rest. then: what is set up from now on, where that is another drag."""
         change = self.current
-        change.kept = True
+        change.kept, change.then = True, drag if then is None else then
         if drag.empty:
             self._solver.drop()
             self._enter(change, None)
@@ -103,6 +104,13 @@ class Changes:
     def when_done(self, act: Callable[[], Any]) -> None:
         """Does something as soon as no final warp is on its way; where one is refused, it is not done."""
         if self._ending:
+            self._waiting.append(act)
+        else:
+            act()
+
+    def when_entered(self, act: Callable[[], Any]) -> None:
+        """Does something as soon as all that was kept is in the history: at once, where something of it was shown."""
+        if any(change.edit is None for change in self._ending):
             self._waiting.append(act)
         else:
             act()
@@ -160,7 +168,9 @@ class Changes:
         if later is None or later.asset is not change.asset:
             self.wear(change.asset, warp)
         if warp is not change.before:
-            change.edit = WarpEdit(change.asset, change.before, warp, change.name)
+            change.edit = DragEdit(
+                change.asset, change.before, warp, change.name, change.asked, change.then, self._set_up
+            )
             self._session.history.record(change.edit)
 
     def _replace(self, change: Change, warp: Warp) -> None:

@@ -46,7 +46,7 @@ class DragDesk(QObject):
         dragging = self.dragging
         shown = dragging.active and dragging.asset is not None
         return {
-            "overlay": self.hand.overlay(),
+            "overlay": self.hand.overlay(rest=self._window.viewport.showing_before),
             "heat": dragging.asset if shown and (dragging.heat or dragging.mode == "paint") else None,
             "stretch": shown and dragging.stretch,
             "ghost": GHOST if shown and dragging.ghost else 0.0,
@@ -72,7 +72,7 @@ class DragDesk(QObject):
         if self.dragging.active:
             self.solver.wake()
         self._window.viewport.show_marks(self.hand.holding and self.dragging.changes.open)
-        if self.dragging.changes.open and not self.hand.holding and not self.dragging.running:
+        if self.dragging.busy and not self.hand.holding and not self.dragging.running:
             self._settle.start()
 
     def _on_rest(self) -> None:

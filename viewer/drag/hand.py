@@ -35,7 +35,7 @@ class Grab:
 
     what: "pull" (a new handle), "pair" (a new pair), "target", "handle", "pin", "stroke", or "none". start: the world
     point that is moved; slip: from where the hand took hold, in the plane of the screen, to it; axis: the world axis
-    that it keeps to; begun: whether it has moved.
+    that it keeps to; begun: whether it has moved; grip: that of the `Dragging` when the hand took hold.
     """
 
     what: str
@@ -44,6 +44,7 @@ class Grab:
     index: int = -1
     axis: int | None = None
     begun: bool = False
+    grip: int = -1
 
 
 class Hand:
@@ -63,10 +64,10 @@ class Hand:
         """Whether something is held."""
         return self._grab is not None
 
-    def overlay(self) -> DragOverlay | None:
-        """What is shown over the picture."""
+    def overlay(self, rest: bool = False) -> DragOverlay | None:
+        """What is shown over the picture; `rest`: over the shape as it was before the drag."""
         axis = self._grab.axis if self._grab is not None else self._axis
-        return overlay(self.dragging, self._brush if self.dragging.mode == "paint" else None, axis)
+        return overlay(self.dragging, self._brush if self.dragging.mode == "paint" else None, axis, rest)
 
     def press(self, camera: Camera, x: float, y: float, pick: Pick, opposite: bool = False) -> bool:
         """Takes hold of what is there. opposite: the brush paints the other of fixed and movable. Returns whether there
@@ -77,6 +78,7 @@ class Hand:
         mark = None if dragging.mode == "paint" else self._mark_at(camera, x, y)
         if mark is not None:
             self._grab = self._grab_mark(camera, x, y, mark)
+            self._grab.grip = dragging.grip
             return True
         seen = pick(x, y)
         if seen is None:
@@ -88,7 +90,7 @@ class Hand:
             self._grab = Grab("none", np.zeros(3), np.zeros(3))
             return True
         what = {"direct": "pull", "pairs": "pair", "paint": "stroke"}[dragging.mode]
-        self._grab = Grab(what, np.asarray(seen.point), np.zeros(3))
+        self._grab = Grab(what, np.asarray(seen.point), np.zeros(3), grip=dragging.grip)
         self._opposite = opposite
         if what == "stroke":
             self._stroke(camera, x, y, seen.point)
@@ -96,7 +98,7 @@ class Hand:
 
     def pull(self, camera: Camera, x: float, y: float, pick: Pick) -> bool:
         """What is held follows the hand. Returns whether anything is held."""
-        grab = self._grab
+        grab = self._held()
         if grab is None or grab.what == "none":
             return grab is not None or self.dragging.running
         self._at = (camera, x, y)
@@ -110,7 +112,7 @@ class Hand:
 
     def release(self) -> None:
         """Lets go; what was moved is kept."""
-        grab, self._grab, self._at = self._grab, None, None
+        grab, self._grab, self._at = self._held(), None, None
         if grab is not None and grab.begun:
             if grab.what in ("pull", "pair"):
                 self.dragging.selected = ("target", grab.index)
@@ -122,6 +124,10 @@ class Hand:
         if grab is not None:
             self._grab = Grab("none", np.zeros(3), np.zeros(3))
         return self.dragging.cancel() or (grab is not None and grab.begun)
+
+    def drop(self) -> None:
+        """Holds nothing from now on: the tool is left."""
+        self._grab = self._at = self._brush = self._axis = None
 
     def click(self, camera: Camera, x: float, y: float, pick: Pick) -> None:
         """Selects a mark; among pairs, places a handle, and then its target."""
@@ -174,7 +180,7 @@ class Hand:
 
     def wheel(self, camera: Camera, steps: float) -> bool:
         """Moves what is held, or the selected target, away from the eye. Returns whether there is such a thing."""
-        dragging, grab = self.dragging, self._grab
+        dragging, grab = self.dragging, self._held()
         way = steps * DEPTH_STEP * dragging.world_size
         if grab is not None and grab.what in ("pull", "pair", "target"):
             self._begin(grab)
@@ -191,6 +197,13 @@ class Hand:
                 dragging.move_target(index, deeper(camera, np.array(dragging.targets()[index]), way))
                 return True
         return False
+
+    def _held(self) -> Grab | None:
+        """What is held; nothing, until the button is let go, where it was taken from the hand: its asset was closed, or
+        its change undone."""
+        if self._grab is not None and self._grab.grip != self.dragging.grip:
+            self._grab = Grab("none", np.zeros(3), np.zeros(3), grip=self.dragging.grip)
+        return self._grab
 
     def _mark_at(self, camera: Camera, x: float, y: float) -> Mark | None:
         shown = self.overlay()
@@ -219,6 +232,7 @@ class Hand:
             return
         grab.begun = True
         if grab.what == "pull":
+            self.dragging.selected = None  # the arrows at another target would only be in the way
             grab.index = self.dragging.pull_at(grab.start)
         elif grab.what == "pair":
             grab.index = self.dragging.add_handle(grab.start, grab.start)

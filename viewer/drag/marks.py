@@ -11,9 +11,11 @@ from .places import in_world, length_in_world
 from .state import DragState, Mark
 
 
-def overlay(state: DragState, brush: BrushMark | None = None, axis: int | None = None) -> DragOverlay | None:
+def overlay(
+    state: DragState, brush: BrushMark | None = None, axis: int | None = None, rest: bool = False
+) -> DragOverlay | None:
     """The marks of the asset that is dragged; None while the tool is not active. axis: the one of the gizmo that is
-    held or hovered."""
+    held or hovered. rest: the shape is shown as before the drag."""
     if not state.active:
         return None
     if state.asset is None or not state.asset.visible:
@@ -25,7 +27,7 @@ def overlay(state: DragState, brush: BrushMark | None = None, axis: int | None =
             selected=_is(state.selected, index, "handle", "target"),
             hovered=_is(state.hovered, index, "handle", "target"),
         )
-        for index, (source, target) in enumerate(zip(state.sources(), state.targets(), strict=True))
+        for index, (source, target) in enumerate(zip(state.sources(rest), state.targets(), strict=True))
     ]
     if state.plan.pending is not None:
         marks.append(HandleMark(in_world(state.asset, state.plan.pending), None, selected=True))

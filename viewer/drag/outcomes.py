@@ -24,11 +24,11 @@ def apply_drag(session: Any, asset: Asset) -> Task:
 
 
 def bake_drag(session: Any, asset: Asset, told: Callable[[str], None]) -> Task:
-    """Fits new planes to a dragged field. `told` hears how well that went."""
+    """Fits new planes to a dragged field. `told` hears how well that went, and the history keeps it."""
 
-    def unpack(refit: Any) -> Asset:
+    def unpack(refit: Any) -> tuple[Asset, str]:
         told(f"Baked to planes: {refit.summary}")
-        return refit.triplane
+        return refit.triplane, refit.summary
 
     return _start(session, asset, f"Baking {asset.name} to planes", BAKE, "Bake to planes", unpack)
 
@@ -44,7 +44,7 @@ def _start(
     title: str,
     function: str,
     name: str,
-    unpack: Callable[[Any], Asset] = lambda result: result,
+    unpack: Callable[[Any], tuple[Asset, str]] = lambda result: (result, ""),
     **keywords: Any,
 ) -> Task:
     warp = asset.warp
@@ -53,7 +53,8 @@ def _start(
         if asset not in session.scene or asset.warp is not warp:
             session.failed.emit(f"{asset.name} was changed meanwhile, so what was made of it is dropped.", "")
         else:
-            session.do(DataEdit(asset, asset.state(), unpack(result).state(), name))
+            made, detail = unpack(result)
+            session.do(DataEdit(asset, asset.state(), made.state(), name, detail))
 
     return session.runner.start(
         Task(

@@ -22,10 +22,10 @@ class PaintSettings:
 
     fixed: bool = setting(True, "Fixed", "Paint what stays; else what may move")
     size: float = setting(
-        0.08, "Brush", "Radius of the brush, as a share of the asset's size", low=0.005, high=0.5, step=0.005
+        0.08, "Brush", "Radius of the brush, as a share of the asset's size", low=0.005, high=0.5, step=0.005, unit="%"
     )
     feather: float = setting(
-        0.5, "Feather", "Share of the brush over which its touch fades", low=0.0, high=1.0, step=0.05
+        0.5, "Feather", "Share of the brush over which its touch fades", low=0.0, high=1.0, step=0.05, unit="%"
     )
     through: bool = setting(False, "Through", "Paint through the shape, not what is seen alone")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -70,7 +71,7 @@ class DragState:
         self.preview: Warp | None = None
         """A warp that bends nothing and shows the influence before there is a drag."""
         self.changed = Signal()
-        self._plans: dict[Asset, Plan] = {}
+        self._plans: weakref.WeakKeyDictionary[Asset, Plan] = weakref.WeakKeyDictionary()
 
     @property
     def plan(self) -> Plan:
@@ -137,9 +138,9 @@ class DragState:
         """A point of the asset's frame in the world."""
         return in_world(self.asset, point)
 
-    def sources(self) -> list[Point]:
-        """Where the handles hold the shape as it is now, in the world."""
-        worn = self.worn
+    def sources(self, rest: bool = False) -> list[Point]:
+        """Where the handles hold the shape as it is now, or at rest, in the world."""
+        worn = None if rest else self.worn
         reached = {}
         if worn is not None:
             places = targets_of(worn.drag)

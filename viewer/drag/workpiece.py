@@ -14,10 +14,11 @@ from assets.signal import Signal
 
 from . import pairs
 from .changes import Change, Changes
+from .edits import PlanEdit
 from .live import Answer, Answering, Question, targets_of
 from .places import at_rest, in_asset
 from .rigs import Rigs
-from .state import DragState
+from .state import DragState, Plan
 
 if TYPE_CHECKING:
     from assets.deform.warp import Warp
@@ -31,9 +32,14 @@ class Workpiece(DragState):
     def __init__(self, session: Any, solver: Answering) -> None:
         super().__init__(Rigs(session))
         self.session, self.solver = session, solver
-        self.changes = Changes(session, solver)
+        self.changes = Changes(session, solver, self.set_up)
         self.said = Signal()
+        self.grip = 0
+        """Another number each time that what the hand holds is taken from it."""
         self._run_began: float | None = None
+        self._planned: tuple[str, Drag] | None = None
+        self._settling = False
+        self._told_to_wait: Asset | None = None
         scene = session.scene
         scene.changed.connect(self._on_changed)
         scene.removed.connect(self._on_removed)
@@ -47,10 +53,16 @@ class Workpiece(DragState):
         """Whether the pairs are on their way to their targets."""
         return self._run_began is not None
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is a change that is neither kept nor taken back."""
+        return self.changes.open or self._planned is not None
+
     def enter(self, asset: Asset | None) -> None:
         """Works on `asset` from now on. Its rig is made where it is missing."""
         if asset is not self.asset:
-            self.cancel()
+            self.interrupt()
+            self.grip += 1
             self._show_preview(None)
             self.asset = asset
             self.selected = self.hovered = None
@@ -68,28 +80,63 @@ class Workpiece(DragState):
             return True
         if self.asset is not None:
             self.rigs.want(self.asset)
+            self._told_to_wait = self.asset
             self.said.emit(PREPARING)
         return self.ready
 
-    def finish(self) -> None:
-        """Keeps what the hand did."""
+    def finish(self, rest: bool = False) -> None:
+        """Keeps what the hand did. rest: the shape goes back to rest, whatever is set up."""
+        self._settling = False
+        planned, self._planned = self._planned, None
         if self.changes.open and self.rig is not None:
-            self.changes.keep(self.rig, self.drag)
+            self.changes.keep(self.rig, Drag() if rest else self.drag, self.drag)
+        elif planned is not None and self.drag != planned[1]:
+            name, before = planned
+            self.session.history.record(PlanEdit(self.asset, before, self.drag, name, self.set_up))
         self.changed.emit()
 
     def cancel(self) -> bool:
-        """Takes back what the hand is at: a pull, a run, a handle without target. Returns whether there was any."""
-        self._run_began = None
-        change = self.changes.revert()
+        """Takes back what the hand is at: a pull, a run, a stroke, a handle without target. Returns whether there was
+        any."""
+        self._run_began, self._settling = None, False
+        change, planned = self.changes.revert(), self._planned
+        self._planned = None
         if change is not None:
             self._restore(change)
+        elif planned is not None:
+            self.plan.drag = planned[1]
+            self.selected = self.hovered = None
         pending = self.asset is not None and self.plan.pending is not None
         if pending:
             self.plan.pending = None
-        if change is not None or pending:
-            self.refresh_preview()
-            self.changed.emit()
-        return change is not None or pending
+        if not (change or planned or pending):
+            return False
+        self.grip += 1
+        self.refresh_preview()
+        self.changed.emit()
+        return True
+
+    def interrupt(self) -> bool:
+        """Something else comes first: a number that was turned is kept, what the hand is at goes back. Returns whether
+        anything went back."""
+        if self._settling:
+            self.finish()
+            return False
+        return self.cancel()
+
+    def set_up(self, asset: Asset, drag: Drag, numbers: bool) -> None:
+        """Sets what is set up on an asset, as the history has it. numbers: the settings as well."""
+        if asset is not self.asset:
+            self._plans.setdefault(asset, Plan()).drag = drag
+            return
+        self.cancel()
+        self.grip += 1
+        if numbers:
+            self.take(drag)
+        else:
+            self.plan.drag, self.selected, self.hovered = drag, None, None
+        self.refresh_preview()
+        self.changed.emit()
 
     def _mirror_at(self, source: Point) -> pairs.Mirror | None:
         """The mirror, where something lies opposite of `source`."""
@@ -125,8 +172,12 @@ class Workpiece(DragState):
         self.finish()
         self.changes.begin(self.asset, name, self.drag, self.worn)
 
-    def _begin_if_worn(self, name: str) -> None:
-        if self.worn is not None and self.can_begin():
+    def _begin_edit(self, name: str) -> None:
+        """A change of the shape, where it is dragged already, or else of what is set up alone."""
+        if self.worn is None:
+            self.finish()
+            self._planned = name, self.drag
+        elif self.can_begin():
             self._begin(name)
 
     def _solve(self) -> None:
@@ -138,7 +189,7 @@ class Workpiece(DragState):
         """A change at one stroke: of the shape too, where it is dragged already."""
         if self.worn is not None and not self.can_begin():
             return
-        self._begin_if_worn(name)
+        self._begin_edit(name)
         self.plan.drag = drag
         self.finish()
         self.refresh_preview()
@@ -153,7 +204,8 @@ class Workpiece(DragState):
         self.changed.emit()
 
     def _on_refused(self, change: Change) -> None:
-        self._run_began = None
+        self._run_began, self._settling = None, False
+        self.grip += 1
         self._restore(change)
         self.changed.emit()
 
@@ -174,7 +226,8 @@ class Workpiece(DragState):
             self._plans.pop(asset, None)
             return
         self.changes.forget()
-        self._run_began, self.preview = None, None
+        self._run_began, self._planned, self._settling, self.preview = None, None, False, None
+        self.grip += 1
         if asset.warp is not None:
             self.take(asset.warp.drag)
         elif self.mode == "direct":
@@ -185,9 +238,11 @@ class Workpiece(DragState):
         self.changed.emit()
 
     def _on_removed(self, asset: Asset) -> None:
-        self._plans.pop(asset, None)
         if asset is self.asset:
+            # It comes back as it was when the hand began.
+            self.cancel()
             self.changes.forget()
+            self.notes = ()
             self.asset = self.selected = self.hovered = self.preview = self._run_began = None
             self.changed.emit()
 
@@ -196,8 +251,10 @@ class Workpiece(DragState):
             self.enter(asset)
 
     def _on_rig(self, asset: Asset) -> None:
+        waited, self._told_to_wait = self._told_to_wait, None
         if asset is self.asset:
-            if self.active:
+            # Nobody else waits for it, and it must not hide what the status bar says, such as how well a bake went.
+            if self.active and waited is asset:
                 self.said.emit(f"{asset.name} can be dragged")
             self.refresh_preview()
             self.changed.emit()

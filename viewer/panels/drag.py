@@ -42,14 +42,14 @@ MODES = (
 TOLD = {
     "direct": "Press on the shape and pull. Each pull adds a handle.",
     "pairs": "Click a handle, then its target, and Run.",
-    "paint": "Paint what stays fixed. Ctrl paints the opposite.",
+    "paint": "Paint what stays fixed. Ctrl paints what may move.",
 }
 AXES = ("X", "Y", "Z")
 WARNED_STRETCH = 2.0
 LOOKS = (
     ("heat", "Influence", "How much each part feels the drag (I)"),
-    ("ghost", "Rest shape", "The shape at rest, as a ghost"),
-    ("stretch", "Stretch", "Where the shape is stretched and squashed"),
+    ("ghost", "Rest shape", "The shape at rest, as a ghost (Shift+R)"),
+    ("stretch", "Stretch", "What is stretched to more than twice its length (Shift+T)"),
 )
 
 
@@ -61,6 +61,7 @@ class DragPanel(QWidget):
         self._window, self.dragging = window, window.dragging
         self._stretched_much = False
         content = QWidget()
+        content.setObjectName("panelContent")
         self._column = QVBoxLayout(content)
         self._column.setContentsMargins(12, 12, 12, 12)
         self._column.setSpacing(8)
@@ -90,8 +91,8 @@ class DragPanel(QWidget):
         self.modes = ChoiceRow("", MODES, self._on_mode)
         self.told = _quiet("")
         self.told.setAlignment(Qt.AlignmentFlag.AlignTop)
-        # Two lines: what comes below stays where it is while a hand pulls.
-        self.told.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
+        # Three lines: what comes below stays where it is while a hand pulls.
+        self.told.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
         self._column.addWidget(self.modes)
         self._column.addWidget(self.told)
 
@@ -270,12 +271,16 @@ class DragPanel(QWidget):
         dragging = self.dragging
         if dragging.asset is None:
             return "Open an asset, or click one in the list, to drag it."
+        if not dragging.asset.visible:
+            return f"{dragging.asset.name} is hidden. Show it to drag it, or press on another asset."
         if not dragging.ready:
             return (
                 f"{dragging.asset.name} is being prepared…" if dragging.rigs.making(dragging.asset) else TOLD["direct"]
             )
         if dragging.plan.pending is not None:
             return "Now click where the handle shall go."
+        if dragging.mode == "paint" and not dragging.paint.fixed:
+            return "Paint what may move. Ctrl paints what stays fixed."
         return TOLD[dragging.mode]
 
     def _tell_words(self) -> None:

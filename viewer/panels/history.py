@@ -34,7 +34,8 @@ NAME_WIDTH = 200
 DRAWER_HEIGHT = 208
 ICONS = {
     "name": "pencil-simple", "visible": "eye", "transform": "arrows-out-cardinal", "display": "sliders-horizontal",
-    "warp": "hand-grabbing", "data": "check", "remove": "x", "add": "plus", "group": "list-bullets",
+    "warp": "hand-grabbing", "plan": "flow-arrow", "data": "check", "remove": "x", "add": "plus",
+    "group": "list-bullets",
 }  # fmt: skip
 """By the families of edits; others get that of a group."""
 

@@ -57,6 +57,11 @@ def _remove(hand: Any, camera: Camera, event: PointerEvent, pick: Any) -> bool:
     return True
 
 
+def _leave(context: Any) -> None:
+    context.dragging.deactivate()
+    context.hand.drop()
+
+
 def _depth(hand: Any, camera: Camera, event: PointerEvent, pick: Any) -> bool:
     return hand.wheel(camera, event.steps)
 
@@ -124,6 +129,6 @@ TOOL = ToolRecord(
     modes=MODES,
     mode_of=lambda context: context.dragging.mode,
     entered=lambda context: context.dragging.activate(),
-    left=lambda context: context.dragging.deactivate(),
+    left=_leave,
     cancel=lambda context: context.hand.cancel(),
 )

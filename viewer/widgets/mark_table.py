@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSignalBlocker, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QPixmap, QPolygonF
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
@@ -55,8 +56,9 @@ class MarkTable(QTableWidget):
             if rows:
                 resting = [dragging.placed(handle.source) for handle in drag.handles]
                 places = {"handle": resting, "target": dragging.targets(), "pin": dragging.pins()}
+                decimals = _decimals(dragging.world_size)
                 for row, (what, index) in enumerate(rows):
-                    self._fill(row, places[what][index])
+                    self._fill(row, places[what][index], decimals)
             chosen = self._rows.index(dragging.selected) if dragging.selected in self._rows else -1
             if chosen != self.currentRow():
                 self.setCurrentCell(chosen, 0)
@@ -84,9 +86,10 @@ class MarkTable(QTableWidget):
         shown = min(max(len(rows), 1), MOST_ROWS_SHOWN)
         self.setFixedHeight(self.horizontalHeader().height() + shown * ROW_HEIGHT + 2)
 
-    def _fill(self, row: int, place: tuple[float, ...]) -> None:
+    def _fill(self, row: int, place: tuple[float, ...], decimals: int) -> None:
         for column, value in enumerate(place, 1):
-            text = f"{value:.4g}".replace("-", "−")
+            text = f"{value:.{decimals}f}" if abs(value) < 1e6 else f"{value:.3g}"
+            text = text.replace("-", "−")
             if self.item(row, column).text() != text:
                 self.item(row, column).setText(text)
 
@@ -104,6 +107,11 @@ class MarkTable(QTableWidget):
         row = self.currentRow()
         if 0 <= row < len(self._rows) and self.selectedItems():
             self._dragging.select(self._rows[row])
+
+
+def _decimals(size: float) -> int:
+    """As many as tell a thousandth of an asset of that size, so that a column lines up."""
+    return int(min(max(3 - np.floor(np.log10(size)), 0), 6))
 
 
 def _mark(name: str) -> QIcon:
