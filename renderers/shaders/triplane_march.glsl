@@ -134,13 +134,13 @@ vec3 bentGradient(vec3 g, vec3 voxel) {
 // How a ray is cut: from t0 to t1 as the family does, into `inner` bins of `length`, and before and behind that into bins
 // of `outer`. Rays that graze the family's box, or miss it, take its shortest side for the chord there. Bins are counted
 // from t0 on, whole numbers where they begin.
-struct Bins { float t0; float t1; float length; float outer; float inner; };
+struct Bins { float t0; float t1; float length; float outer; float inner; float perLength; float perOuter; };
 
 Bins binsOf(float t0, float t1, float u0, float u1, float speed) {
     float outer = max(t1 - t0, leastChord / speed) / samples;
-    if (t1 > t0) return Bins(t0, t1, (t1 - t0) / samples, outer, samples);
-    float between = clamp(0.5 * (t0 + t1), u0, u1);
-    return Bins(between, between, outer, outer, 0.0);
+    float inner = (t1 - t0) / samples, between = clamp(0.5 * (t0 + t1), u0, u1);
+    if (t1 > t0) return Bins(t0, t1, inner, outer, samples, 1.0 / inner, 1.0 / outer);
+    return Bins(between, between, outer, outer, 0.0, 1.0 / outer, 1.0 / outer);
 }
 
 float tOf(Bins b, float index) {
@@ -149,7 +149,7 @@ float tOf(Bins b, float index) {
 
 float indexOf(Bins b, float t) {
     float outside = min(t - b.t0, 0.0) + max(t - b.t1, 0.0);
-    return outside / b.outer + clamp((t - b.t0) / b.length, 0.0, b.inner);
+    return outside * b.perOuter + clamp((t - b.t0) * b.perLength, 0.0, b.inner);
 }
 #endif
 
