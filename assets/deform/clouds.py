@@ -6,7 +6,7 @@ before the points are thinned to those of the matter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -87,6 +87,9 @@ def cloud_matter(points: np.ndarray, extents: Extents | None = None) -> Job[tupl
     links = yield from stage(_links(distances, neighbours, at, extents), 0.6, 0.75)
     label = yield from stage(clustered(places, links), 0.75, 0.95)
     matter, number = _without_floaters(matter_of(places, links, label))
+    if extents is not None and len(matter.points) == 1:
+        # A splat alone is as far from its like as it is large.
+        matter = replace(matter, spacing=max(float(extents.sizes.max()), matter.spacing))
     yield Progress(0.95, 1, "Looking through walls")
     part = components(len(matter.points), matter.edges)
     matter = matter.joined(cloud_wall_links(matter.points, part, places, matter.spacing))

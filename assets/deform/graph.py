@@ -23,8 +23,8 @@ CANDIDATES = 24
 LINKS = 10
 """Links of a node at least, where there are so many: with more than the ring around it, a sheet resists bending."""
 
-FLOATING = 6.0
-"""Elements farther than this many spacings from all matter follow nothing."""
+FLOATING, FLOATING_SHARE = 6.0, 0.25
+"""Elements farther from all matter than this many spacings, and than this share of its size, follow nothing."""
 
 _ROWS = 256
 _BLOCK = 65536
@@ -78,7 +78,8 @@ class Graph:
         shares[:, 0] = np.maximum(shares[:, 0], 1e-9)
         shares[owner < 0] = 0.0
         if matter is not None:
-            shares[np.linalg.norm(points - matter.points[near], axis=1) > FLOATING * matter.spacing] = 0.0
+            reach = max(FLOATING * matter.spacing, FLOATING_SHARE * matter.size)
+            shares[np.linalg.norm(points - matter.points[near], axis=1) > reach] = 0.0
         return _in_columns(np.maximum(candidates, 0)), _in_columns(_quantised(shares))
 
     def distances_from(self, sources: np.ndarray, offsets: np.ndarray, limit: float) -> np.ndarray:

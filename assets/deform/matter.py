@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from scipy.spatial import cKDTree
 
 
+CRUMB = 1e-3
+"""A part with a smaller share of all points, within a spacing of a larger one, is a crumb of that."""
+
+
 @dataclass(frozen=True, eq=False)
 class Matter:
     """points: (M,3) f64 in the asset's frame. edges: (E,2) integers, pairs of points that hang together by matter, each
@@ -26,6 +30,12 @@ class Matter:
     def nbytes(self) -> int:
         """Main memory, in bytes."""
         return self.points.nbytes + self.edges.nbytes
+
+    @cached_property
+    def size(self) -> float:
+        """Diagonal of the box around the points; 1 where they are one place, which has no size."""
+        size = float(np.linalg.norm(np.ptp(self.points, axis=0))) if len(self.points) else 0.0
+        return size or 1.0
 
     @cached_property
     def tree(self) -> cKDTree:
@@ -60,22 +70,25 @@ def length_matrix(points: np.ndarray, edges: np.ndarray) -> csr_matrix:
 
 
 def bridged(matter: Matter, most_parts: int) -> Matter:
-    """The matter with its loose parts, all but the `most_parts` largest, linked to the nearest point of a large one, so
-    that crumbs follow what they lie on and a graph has nodes for every part."""
+    """The matter with its loose parts linked to the nearest point of a large one: crumbs, so that they follow what they
+    lie on, and all but the `most_parts` largest, so that a graph has nodes for every part."""
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
     count, part = connected_components(matter.lengths(), directed=False)
-    if count <= most_parts:
-        return matter
     sizes = np.bincount(part)
-    large = np.zeros(count, bool)
-    large[np.argsort(-sizes, kind="stable")[:most_parts]] = True
+    known = np.zeros(count, bool)
+    known[np.argsort(-sizes, kind="stable")[:most_parts]] = True
+    large = known & (sizes >= CRUMB * len(matter.points))
+    large = large if large.any() else known
+    if large.all():
+        return matter
     kept, loose = np.flatnonzero(large[part]), np.flatnonzero(~large[part])
     distance, nearest = cKDTree(matter.points[kept]).query(matter.points[loose])
     # One bridge per part, where it is shortest.
     order = np.lexsort((distance, part[loose]))
     first = order[np.unique(part[loose][order], return_index=True)[1]]
+    first = first[~known[part[loose[first]]] | (distance[first] <= matter.spacing)]
     bridges = np.stack([loose[first], kept[nearest[first]]], 1)
     return Matter(matter.points, np.concatenate([matter.edges, bridges]), matter.spacing)
 

@@ -26,8 +26,9 @@ _BLOCK = 1 << 17
 class Rig:
     """elements, bindings: what follows the nodes and how, one per placed part of a mesh (in the order of
     `Mesh.instances`), one for other kinds; elements are (N,3) f32 or f64 in the asset's frame. matter_binding: of the
-    matter's points. centre: (3,) f64, subtracted before anything is computed in f32. size: diagonal of the asset's
-    bounds. is_field: whether the elements are cells of a field."""
+    matter's points. centre: (3,) f64, subtracted before anything is computed in f32. size: diagonal of the box
+    around the matter: neither what floats far away nor the empty part of a field's box counts. is_field: whether the
+    elements are cells of a field."""
 
     graph: Graph
     matter: Matter
@@ -47,7 +48,8 @@ class Rig:
 
     @cached_property
     def reaches(self) -> tuple[np.ndarray, np.ndarray]:
-        """The nodes that move matter (k,), and the box around the matter points that each moves, (k,2,3) f64."""
+        """The nodes that move matter (k,), and the box around the matter points, and what lies at them, that each
+        moves: (k,2,3) f64."""
         binding, points = self.matter_binding, self.matter.points
         order = np.argsort(binding.nodes, axis=None, kind="stable")
         order = order[binding.weights.reshape(-1)[order] > 0]
@@ -55,8 +57,20 @@ class Rig:
         places = points[order // binding.nodes.shape[1]]
         if len(nodes):
             low, high = np.minimum.reduceat(places, starts), np.maximum.reduceat(places, starts)
-            return nodes.astype(np.int64), np.stack([low, high], 1)
+            beside = self._beside()
+            return nodes.astype(np.int64), np.stack([low - beside, high + beside], 1)
         return np.zeros(1, np.int64), np.stack([points.min(0), points.max(0)])[None]
+
+    def _beside(self) -> float:
+        """How far elements that follow the nodes lie from the matter, at most."""
+        farthest = 0.0
+        for points, binding in zip(self.elements, self.bindings, strict=True):
+            for start in range(0, len(points), _BLOCK):
+                rows = slice(start, start + _BLOCK)
+                away = points[rows] - self.matter.points[binding.near[rows]]
+                squares = np.einsum("ni,ni->n", away, away)
+                farthest = max(farthest, float(squares[binding.weights[rows].any(1)].max(initial=0.0)))
+        return farthest**0.5
 
     def __getstate__(self) -> dict:
         return vars(self) | {"_masked": {}}
@@ -84,13 +98,12 @@ def make_rig(asset: Asset, nodes: int = NODES, connected: bool = True) -> Job[Ri
     bridged. Raises BadInput where there is no visible matter or the kind does not deform."""
     if not 4 <= nodes <= MOST_NODES:
         raise BadInput(f"A deformation graph has 4 to {MOST_NODES} nodes, not {nodes}.")
-    bounds = asset.local_bounds()
     kind = deformable(asset)
     matter, elements = yield from stage(kind.matter(asset), 0.0, 0.5)
-    if bounds is None or not len(matter.points):
+    if not len(matter.points):
         raise BadInput(f"{asset.name}: has no visible matter that could be dragged.")
-    size = float(np.linalg.norm(bounds[1] - bounds[0]))
-    rig = yield from stage(assemble(matter if connected else unconnected(matter), elements, nodes, size), 0.5, 1.0)
+    joined = matter if connected else unconnected(matter)
+    rig = yield from stage(assemble(joined, elements, nodes, matter.size), 0.5, 1.0)
     return replace(rig, is_field=kind.is_field)
 
 
@@ -131,7 +144,14 @@ def region_mask(points: np.ndarray, region: Region | None) -> np.ndarray:
 def paint_mask(points: np.ndarray, dabs: tuple[Dab, ...], base_fixed: bool) -> np.ndarray:
     """How far the painted region lets `points` (N,3) move: (N,), 0 … 1. Later dabs lie over earlier ones."""
     mask = np.full(len(points), 0.0 if base_fixed else 1.0)
+    # A dab is small: only what lies within its reach along x is looked at.
+    order = np.argsort(points[:, 0], kind="stable") if dabs else np.empty(0, np.int64)
+    line = points[order, 0]
     for dab in dabs:
-        cover = dab.cover(points)
-        mask += cover * ((0.0 if dab.fixed else 1.0) - mask)
+        rows = slice(None)
+        if dab.direction is None:
+            reach = (dab.center[0] - dab.radius, dab.center[0] + dab.radius)
+            rows = order[slice(*np.searchsorted(line, reach))]
+        cover = dab.cover(points[rows])
+        mask[rows] += cover * ((0.0 if dab.fixed else 1.0) - mask[rows])
     return mask

@@ -58,6 +58,9 @@ STIFFEST = 40.0
 RESTS = 0.3
 """Share of a node's mean link by which its rotation stands in for a gradient in directions without links."""
 
+KEEPS = 1e-6
+"""And share of that by which a node keeps the rotation that it has, where no link says another."""
+
 
 class Solver:
     """Solves for one set of handles, pins, region and stiffness on one rig, for any targets. Raises BadInput for a drag
@@ -217,6 +220,7 @@ class Solver:
         """What the rotation of each node has to match, (n,3,3): its links, and its neighbours' rotations."""
         links = moved[self._neighbours] - moved[:, None]
         matrices = links.transpose(0, 2, 1) @ self._weighted
+        matrices += (KEEPS * self._ground)[:, None, None] * turns
         if self._smooth:
             around = self._weights[:, None, :] @ turns.reshape(-1, 9)[self._neighbours]
             matrices += (self._smooth * self.rig.graph.spacing**2) * around.reshape(-1, 3, 3)

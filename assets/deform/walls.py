@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-REACH = 0.12
+REACH = 0.2
 """How thick what is linked through may be, as a share of the size."""
 
 _STEP = 1.35

@@ -27,14 +27,16 @@ def elements_of(asset: Asset) -> list[np.ndarray]:
     return [(asset.means if isinstance(asset, Gaussians) else asset.positions).astype(np.float64)]
 
 
-def bind(points: np.ndarray, nodes: np.ndarray, share: float = 1.0) -> Binding:
-    """The nearest nodes with weights that fall with the distance, adding up to `share`."""
+def bind(points: np.ndarray, nodes: np.ndarray, share: float = 1.0, first: int = 0) -> Binding:
+    """The nearest nodes with weights that fall with the distance, adding up to `share`; the points are those of the
+    matter from `first` on."""
     away = np.linalg.norm(points[:, None] - nodes[None], axis=2)
     nearest = np.argsort(away, axis=1, kind="stable")[:, :INFLUENCES]
     distances = np.take_along_axis(away, nearest, 1)
     weights = (1 - distances / (1.01 * distances[:, -1:])) ** 2
     weights = np.floor(share * FULL * weights / weights.sum(1, keepdims=True))
-    return Binding(nearest.astype(np.uint16), weights.astype(np.uint16), np.zeros(len(points), np.uint32))
+    near = np.arange(first, first + len(points), dtype=np.uint32)
+    return Binding(nearest.astype(np.uint16), weights.astype(np.uint16), near)
 
 
 def rig_of(asset: Asset, count: int = 48, seed: int = 0, share: float = 1.0) -> Rig:
@@ -45,7 +47,8 @@ def rig_of(asset: Asset, count: int = 48, seed: int = 0, share: float = 1.0) -> 
     none = np.zeros(0, np.int64)
     graph = Graph(nodes, none.reshape(0, 2), none, none.reshape(0, 1), np.zeros(len(nodes), np.int64), 1.0)
     matter = Matter(points, none.reshape(0, 2), 0.02 * float(np.ptp(points, 0).max()))
-    bindings = tuple(bind(part, nodes, share) for part in elements)
+    starts = np.cumsum([0, *map(len, elements)])
+    bindings = tuple(bind(part, nodes, share, start) for part, start in zip(elements, starts, strict=False))
     size = float(np.linalg.norm(np.ptp(points, 0)))
     return Rig(graph, matter, tuple(elements), bindings, bind(points, nodes, share), nodes.mean(0), size)
 
