@@ -62,8 +62,10 @@ class Rig:
         return np.zeros(1, np.int64), np.stack([points.min(0), points.max(0)])[None]
 
     def _beside(self) -> float:
-        """How far elements that follow the nodes lie from the matter, at most."""
+        """How far elements that follow the nodes lie from the matter, at most; the haze of a field does not count."""
         farthest = 0.0
+        if self.is_field:
+            return farthest
         for points, binding in zip(self.elements, self.bindings, strict=True):
             for start in range(0, len(points), _BLOCK):
                 rows = slice(start, start + _BLOCK)
@@ -91,6 +93,13 @@ class Rig:
             matter = self.matter_binding.masked(region_mask(self.matter.points, drag.region) * painted)
             self._masked[key] = (masked, matter)
         return self._masked[key]
+
+    def mask(self, drag: Drag, points: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """How far `drag` lets `points` (m,3) move that lie at the matter points `near` (m,): (m,), 0 … 1."""
+        allowed = region_mask(points, drag.region)
+        if drag.dabs or drag.base_fixed:
+            allowed = allowed * paint_mask(self.matter.points, drag.dabs, drag.base_fixed)[near]
+        return allowed
 
 
 def make_rig(asset: Asset, nodes: int = NODES, connected: bool = True) -> Job[Rig]:

@@ -159,15 +159,15 @@ def _local_maps(warp: Warp, cells: _Cells) -> _Maps:
 
 
 def _shares(warp: Warp) -> csr_matrix:
-    """How much each cell follows each node, sparse (N,n). Haze that lies too far out to be bound follows as the matter
-    does that it lies at."""
+    """How much each cell follows each node, sparse (N,n). Haze too far out to be bound follows what its matter does."""
     from scipy.sparse import csr_matrix
 
-    binding, matter = warp.bindings[0], warp.matter_binding
-    floating = np.flatnonzero(~warp.rig.bindings[0].weights.any(1))
+    rig, binding = warp.rig, warp.bindings[0]
+    floating = np.flatnonzero(~rig.bindings[0].weights.any(1))
+    near = binding.near[floating]
     nodes, shares = binding.nodes.astype(np.int32), binding.shares(slice(None))
-    nodes[floating] = matter.nodes[binding.near[floating]]
-    shares[floating] = matter.shares(binding.near[floating])
+    nodes[floating] = rig.matter_binding.nodes[near]
+    shares[floating] = rig.matter_binding.shares(near) * rig.mask(warp.drag, rig.elements[0][floating], near)[:, None]
     count, width = nodes.shape
     return csr_matrix((shares.ravel(), nodes.ravel(), np.arange(0, count * width + 1, width)))
 

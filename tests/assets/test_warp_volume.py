@@ -24,7 +24,7 @@ from assets.progress import run
 from tests.small_assets import triplane as small_triplane
 
 from .deform_shapes import points as pins
-from .deform_shapes import pull, turn
+from .deform_shapes import pull, sphere_region, turn
 from .warped_fields import CELL, ball, lattice, moved, rig_of, with_description
 
 BODY = lattice((-0.7, -0.25, -0.25), (0.7, 0.25, 0.25))
@@ -133,6 +133,17 @@ def test_haze_gives_way_to_matter(body) -> None:
     rest, present = looked_up(warp.volume, wall)
     assert present.all()
     assert (np.abs(rest - wall).max(1) < 1e-5).mean() > 0.97
+
+
+def test_haze_outside_the_region_rests_though_its_matter_moves() -> None:
+    """However far it floats: nothing outside a region moves."""
+    cloud = lattice((-0.1, 0.5, -0.1), (0.1, 0.99, 0.1))
+    rig = rig_of(lattice((-0.3, -0.3, -0.1), (0.3, -0.1, 0.1)), cloud)
+    assert not rig.bindings[0].weights[-1].any(), "the last cell floats"
+    top = np.array([[0.0, -0.11, 0.0]])
+    warp = Solver(rig, pull(top, top + (0.1, 0, 0), region=sphere_region(top[0], 0.4))).solve_drag()
+    rest, present = looked_up(warp.volume, cloud)
+    assert present.all() and np.array_equal(rest, cloud.astype(np.float32))
 
 
 def test_directions_turn_back_with_matter(body) -> None:
