@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import BadInput
+from ..meshes.welding import components
 from .binding import Binding
 from .drag import FALLOFFS, Drag, smoothstep
-from .rig import Rig, paint_mask, region_mask
+from .rig import Rig
 from .rotations import logarithm, rigid_fit
 
 LONE_RADIUS = 0.35
@@ -66,7 +67,7 @@ class Anchors:
         self._handles = len(drag.handles)
         self._places = self._locate()
         self.is_pin = np.arange(len(self._places.points)) >= self._handles
-        self._mask = self._mask_at(self._places.points, self._places.near)
+        self._mask = rig.mask(drag, self._places.points, self._places.near)
         outside = np.flatnonzero(self._mask[: self._handles] < LEAST_MASK)
         if len(outside):
             raise BadInput(f"Handle {outside[0] + 1} lies outside of the region that may move.")
@@ -165,14 +166,6 @@ class Anchors:
         rows = np.arange(len(points))
         return distances[rows, best], near[rows, best].astype(np.int64)
 
-    def _mask_at(self, points: np.ndarray, near: np.ndarray) -> np.ndarray:
-        """What region and paint let through at `points` (m,3), which lie at the matter points `near`."""
-        drag = self.drag
-        if not drag.dabs and not drag.base_fixed:
-            return region_mask(points, drag.region)
-        painted = paint_mask(self.rig.matter.points[near], drag.dabs, drag.base_fixed)
-        return region_mask(points, drag.region) * painted
-
     def _share_rows(self):
         from scipy.sparse import coo_matrix
 
@@ -186,7 +179,7 @@ class Anchors:
         """How firmly each node is kept: by the region, by the falloff, and because nothing pulls at its part."""
         graph, drag = self.rig.graph, self.drag
         near = self.rig.matter.tree.query(graph.nodes)[1]
-        free = self._mask_at(graph.nodes, near)
+        free = self.rig.mask(drag, graph.nodes, near)
         radius = self._radius()
         if radius is not None:
             free = free * self._reach(radius)
@@ -272,8 +265,6 @@ def _check_conflicts(drag: Drag, reach: float) -> None:
 
 def _groups(points: np.ndarray) -> list[np.ndarray]:
     """Handles (h,3) that lie together, as lists of indices."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
     if len(points) < 2:
@@ -281,6 +272,5 @@ def _groups(points: np.ndarray) -> list[np.ndarray]:
     tree = cKDTree(points)
     usual = float(np.median(tree.query(points, k=2)[0][:, 1]))
     pairs = tree.query_pairs(GROUP * max(usual, 1e-12), output_type="ndarray")
-    matrix = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (len(points),) * 2)
-    count, label = connected_components(matrix, directed=False)
-    return [np.flatnonzero(label == index) for index in range(count)]
+    label = components(len(points), pairs)
+    return [np.flatnonzero(label == index) for index in range(label.max() + 1)]

@@ -36,6 +36,12 @@ class Pose:
     gradients: np.ndarray
     turns: np.ndarray
 
+    @classmethod
+    def at_rest(cls, nodes: np.ndarray) -> Pose:
+        """The pose in which `nodes` (n,3) lie where they lie."""
+        count = len(nodes)
+        return cls(nodes.copy(), np.tile(np.eye(3), (count, 1, 1)), np.tile([1.0, 0.0, 0.0, 0.0], (count, 1)))
+
     @property
     def nbytes(self) -> int:
         """Main memory, in bytes."""

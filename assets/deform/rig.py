@@ -39,6 +39,7 @@ class Rig:
     size: float
     is_field: bool = False
     _masked: dict = field(default_factory=dict, repr=False)
+    _paint: dict = field(default_factory=dict, repr=False)
 
     @property
     def nbytes(self) -> int:
@@ -75,7 +76,7 @@ class Rig:
         return farthest**0.5
 
     def __getstate__(self) -> dict:
-        return vars(self) | {"_masked": {}}
+        return vars(self) | {"_masked": {}, "_paint": {}}
 
     def masked_bindings(self, drag: Drag) -> tuple[tuple[Binding, ...], Binding]:
         """The bindings under what `drag` lets move, and that of the matter's points. The last few answers are kept."""
@@ -85,12 +86,11 @@ class Rig:
         if key not in self._masked:
             while len(self._masked) >= 4:
                 self._masked.pop(next(iter(self._masked)))
-            painted = paint_mask(self.matter.points, drag.dabs, drag.base_fixed)
             masked = tuple(
-                binding.masked(region_mask(points, drag.region) * painted[binding.near])
+                binding.masked(self.mask(drag, points, binding.near))
                 for points, binding in zip(self.elements, self.bindings, strict=True)
             )
-            matter = self.matter_binding.masked(region_mask(self.matter.points, drag.region) * painted)
+            matter = self.matter_binding.masked(self.mask(drag, self.matter.points, self.matter_binding.near))
             self._masked[key] = (masked, matter)
         return self._masked[key]
 
@@ -98,8 +98,15 @@ class Rig:
         """How far `drag` lets `points` (m,3) move that lie at the matter points `near` (m,): (m,), 0 … 1."""
         allowed = region_mask(points, drag.region)
         if drag.dabs or drag.base_fixed:
-            allowed = allowed * paint_mask(self.matter.points, drag.dabs, drag.base_fixed)[near]
+            allowed = allowed * self._painted(drag)[near]
         return allowed
+
+    def _painted(self, drag: Drag) -> np.ndarray:
+        """What the paint of `drag` lets move of the matter's points, (M,). The last answer is kept."""
+        key = (drag.dabs, drag.base_fixed)
+        if self._paint.get("key") != key:
+            self._paint.update(key=key, mask=paint_mask(self.matter.points, *key))
+        return self._paint["mask"]
 
 
 def make_rig(asset: Asset, nodes: int = NODES, connected: bool = True) -> Job[Rig]:

@@ -123,12 +123,6 @@ class Solver:
         """The drag's own answer."""
         return self.warp(self.drag, self.solve())
 
-    def rest_pose(self) -> Pose:
-        """Where nothing has moved."""
-        count = len(self._rest)
-        turns = np.tile([1.0, 0.0, 0.0, 0.0], (count, 1))
-        return Pose(self.rig.graph.nodes.copy(), np.tile(np.eye(3), (count, 1, 1)), turns)
-
     def _link(self) -> None:
         """Directed links in rows of equal length, so that sums over a node's links are products of small matrices."""
         from scipy.sparse import coo_matrix, diags
@@ -262,12 +256,6 @@ class Solver:
         gradients = self._still((left * sizes[:, None, :]) @ right)
         moved = self._place(self._turns, gradients, goals)
         return Pose(moved + self.rig.centre, gradients, from_matrices(self._still(left @ right)))
-
-
-def warp_of(rig: Rig, drag: Drag) -> Job[Warp]:
-    """A job that solves `drag`, in the asset's frame, on a rig. Raises BadInput."""
-    yield Progress(0, 1, "Solving the drag")
-    return Solver(rig, drag).solve_drag()
 
 
 def dragged(asset: Asset, drag: Drag, nodes: int = NODES) -> Job[tuple[Warp, list[str]]]:

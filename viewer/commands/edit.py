@@ -43,6 +43,6 @@ def toggle_history(window: Any) -> None:
 
 def open_drag(window: Any, edit: WarpEdit) -> None:
     """Takes the drag of an entry into the hand again, with its handles."""
-    if edit.asset in window.session.scene and hasattr(window, "dragging"):
+    if edit.asset in window.session.scene:
         window.activate_tool(next(tool for tool in window.tools if tool.id == "drag"))
         window.dragging.reopen(edit.asset, edit.drag)

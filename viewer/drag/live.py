@@ -228,8 +228,7 @@ def influence(rig: Rig, drag: Drag) -> Warp:
     from assets.deform.warp import Warp
 
     nodes = rig.graph.nodes
-    turns = np.tile([1.0, 0.0, 0.0, 0.0], (len(nodes), 1))
-    pose = Pose(nodes.copy(), np.tile(np.eye(3), (len(nodes), 1, 1)), turns)
+    pose = Pose.at_rest(nodes)
     if drag.handles:
         solver = Solver(rig, drag)
         return solver.warp(drag, pose)

@@ -31,11 +31,6 @@ def in_world(asset: Asset, local: Point | np.ndarray) -> Point:
     return as_point(asset.transform[:3, :3] @ np.asarray(local, np.float64) + asset.transform[:3, 3])
 
 
-def length_in_asset(asset: Asset, length: float) -> float:
-    """A world length in the asset's frame."""
-    return length / length_in_world(asset, 1.0)
-
-
 def length_in_world(asset: Asset, length: float) -> float:
     """A length of the asset's frame in the world; the mean where the asset is stretched."""
     return length * float(abs(np.linalg.det(asset.transform[:3, :3])) ** (1 / 3))
