@@ -34,3 +34,18 @@ def convert(asset: Asset, target: str, **options: Any) -> Job[Asset]:
         if (entry.source, entry.target) == (asset.kind, target):
             return (yield from entry.convert(asset, **options))
     raise BadInput(f"{asset.name}: {asset.kind} cannot be converted to {target}.")
+
+
+def checked_numbers(ranges: dict[str, tuple[Any, type, float, float]]) -> list[int | float]:
+    """Options as numbers, in order: each is given as (value, int or float, least, most) by its name. Raises BadInput
+    for what is no number or lies outside."""
+    checked = []
+    for name, (value, kind, low, high) in ranges.items():
+        try:
+            number = kind(value)
+        except (TypeError, ValueError, OverflowError):
+            number = low - 1
+        if not low <= number <= high:
+            raise BadInput(f"The option {name} lies between {low} and {high}, not at {value!r}.")
+        checked.append(number)
+    return checked

@@ -25,7 +25,7 @@ from ..fields.targets import SampledSurface, Targets
 from ..meshes.surface_samples import sample_surface
 from ..progress import Job, Progress, stage
 from ..triplane import Triplane
-from . import Conversion
+from . import Conversion, checked_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -108,16 +108,7 @@ def _check(resolution: Any, channels: Any, steps: Any, seed: Any, light: Any) ->
         "seed": (seed, int, 0, 2**31 - 1),
         "light": (light, float, 0.0, 1.0),
     }
-    checked = []
-    for name, (value, kind, low, high) in ranges.items():
-        try:
-            number = kind(value)
-        except (TypeError, ValueError, OverflowError):
-            number = low - 1
-        if not low <= number <= high:
-            raise BadInput(f"The option {name} lies between {low} and {high}, not at {value!r}.")
-        checked.append(number)
-    return tuple(checked)
+    return tuple(checked_numbers(ranges))
 
 
 def _sample(mesh: Mesh, seed: int, light: float) -> SampledSurface:

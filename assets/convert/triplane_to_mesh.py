@@ -14,7 +14,7 @@ from ..fields.level_set import LevelSet, Triangles, extract, surface_of
 from ..mesh import Mesh, MeshPart
 from ..meshes.normals import unit, vertex_normals
 from ..progress import Job, Progress, stage
-from . import Conversion
+from . import Conversion, checked_numbers
 
 if TYPE_CHECKING:
     from ..triplane import Triplane
@@ -73,19 +73,11 @@ def _check(resolution: Any, level: Any, colour: Any, time: Any, surface: Surface
         "level": (surface.level if level is None else level, float, -1e6, 1e6),
         "time": (time, float, -1e6, 1e6),
     }
-    checked = {}
-    for name, (value, kind, low, high) in ranges.items():
-        try:
-            number = kind(value)
-        except (TypeError, ValueError, OverflowError):
-            number = low - 1
-        if not low <= number <= high:
-            raise BadInput(f"The option {name} lies between {low:g} and {high:g}, not at {value!r}.")
-        checked[name] = number
+    number, threshold, moment = checked_numbers(ranges)
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
     if str(colour).lower() not in words:
         raise BadInput(f"The option colour is yes or no, not {colour!r}.")
-    return checked["resolution"], checked["level"], words[str(colour).lower()], checked["time"]
+    return number, threshold, words[str(colour).lower()], moment
 
 
 def _dressed(triplane: Triplane, level_set: LevelSet, triangles: Triangles, cell: float, colour: bool) -> Job[MeshPart]:
