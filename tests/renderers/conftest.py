@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from assets.formats import open_path
 from assets.progress import run
 from assets.triplane import Triplane
+from renderers.renderer import Renderer
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,12 @@ def triposr(shared: Path) -> Triplane:
     triplane = run(open_path(shared / "oracles" / "triposr" / "asset.pt"))[0]
     run(triplane.preparation(), on_partial=triplane.accept)
     return triplane
+
+
+@pytest.fixture
+def renderers(gl) -> Iterator[list[Renderer]]:
+    """Renderers put in here are disposed of after the test."""
+    made: list[Renderer] = []
+    yield made
+    for renderer in made:
+        renderer.dispose()

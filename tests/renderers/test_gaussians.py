@@ -36,17 +36,14 @@ CAMERA = Camera.look_at((1.5, 1.0, 3.0), (0, 0, 0), width=96, height=64)
 
 
 @pytest.fixture
-def drawn(gl) -> object:
+def drawn(renderers: list[GaussiansRenderer]) -> object:
     """Makes renderers that are disposed of at the end of the test."""
-    made: list[GaussiansRenderer] = []
 
     def make(splats: Gaussians) -> GaussiansRenderer:
-        made.append(ready(splats))
-        return made[-1]
+        renderers.append(ready(splats))
+        return renderers[-1]
 
-    yield make
-    for renderer in made:
-        renderer.dispose()
+    return make
 
 
 def check_view(renderer: GaussiansRenderer, view_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,15 +22,6 @@ from tests.renderers.field_pictures import DENSITY, baked, draw, field, on_white
 
 CAMERA = Camera.look_at((0.0, 0.0, 4.0), (0.0, 0.0, 0.0), width=33, height=25)
 MIDDLE = (12, 16)
-
-
-@pytest.fixture
-def renderers(gl) -> Iterator[list[TriplaneRenderer]]:
-    """Renderers put in here are disposed of after the test."""
-    made: list[TriplaneRenderer] = []
-    yield made
-    for renderer in made:
-        renderer.dispose()
 
 
 @pytest.fixture

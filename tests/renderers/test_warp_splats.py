@@ -25,17 +25,14 @@ CAMERAS = {"perspective": PERSPECTIVE, "orthographic": replace(PERSPECTIVE, orth
 
 
 @pytest.fixture
-def drawn(gl) -> object:
+def drawn(renderers: list[GaussiansRenderer]) -> object:
     """Makes renderers that are disposed of at the end of the test."""
-    made: list[GaussiansRenderer] = []
 
     def make(splats: Gaussians) -> GaussiansRenderer:
-        made.append(ready(splats))
-        return made[-1]
+        renderers.append(ready(splats))
+        return renderers[-1]
 
-    yield make
-    for renderer in made:
-        renderer.dispose()
+    return make
 
 
 def bent_splats(degree: int = 3, flat: bool = False, count: int = 1500, share: float = 1.0) -> Gaussians:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -32,15 +31,6 @@ from tests.renderers.field_pictures import baked, draw, oracle_view, psnr, ready
 
 CAMERA = Camera.look_at((1.0, 1.2, 3.2), (0.1, 0.1, 0.0), width=120, height=90)
 TURN = turn((0.3, 0.7, -0.4), 40)
-
-
-@pytest.fixture
-def renderers(gl) -> Iterator[list[TriplaneRenderer]]:
-    """Renderers put in here are disposed of after the test."""
-    made: list[TriplaneRenderer] = []
-    yield made
-    for renderer in made:
-        renderer.dispose()
 
 
 @pytest.fixture
