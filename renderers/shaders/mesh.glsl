@@ -8,6 +8,8 @@
 #define MODE_WIREFRAME 3
 #define MODE_DEPTH 4
 
+#include "common/surface.glsl"
+
 #ifdef VERTEX_SHADER
 layout(location = 0) in vec3 position;
 layout(location = 1) in vec3 normal;
@@ -26,15 +28,7 @@ uniform mat4 modelView;
 uniform mat3 normalMatrix;
 uniform mat4 projection;
 
-out Varying {
-    vec3 position;  // camera space
-    vec3 normal;    // camera space, not normalised
-    vec2 uv;
-    vec4 color;
-#ifdef STRAIN
-    vec2 strain;
-#endif
-} to;
+out Varying SURFACE to;
 
 void main() {
     vec3 place = position, upright = normal;
@@ -76,15 +70,7 @@ uniform sampler2D normalTexture;
 uniform sampler2D occlusionTexture;
 uniform sampler2D emissiveTexture;
 
-in Varying {
-    vec3 position;
-    vec3 normal;
-    vec2 uv;
-    vec4 color;
-#ifdef STRAIN
-    vec2 strain;
-#endif
-} from;
+in Varying SURFACE from;
 #ifdef STRAIN
 #include "common/strain.glsl"
 #endif

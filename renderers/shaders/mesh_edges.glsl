@@ -1,6 +1,7 @@
 // A mesh with the edges of its triangles: mesh.glsl with the distance to each edge on the screen.
 
 #define EDGES
+#include "common/surface.glsl"
 
 #ifdef GEOMETRY_SHADER
 layout(triangles) in;
@@ -8,24 +9,8 @@ layout(triangle_strip, max_vertices = 3) out;
 
 uniform vec2 viewportSize;
 
-in Varying {
-    vec3 position;
-    vec3 normal;
-    vec2 uv;
-    vec4 color;
-#ifdef STRAIN
-    vec2 strain;
-#endif
-} from[];
-out Varying {
-    vec3 position;
-    vec3 normal;
-    vec2 uv;
-    vec4 color;
-#ifdef STRAIN
-    vec2 strain;
-#endif
-} to;
+in Varying SURFACE from[];
+out Varying SURFACE to;
 noperspective out vec3 edgeDistance;  // pixels
 flat out float triangleHeight;        // the smallest of the three, pixels
 
