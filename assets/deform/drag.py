@@ -102,6 +102,14 @@ class Drag:
         told = [f"{len(items)} {one if len(items) == 1 else many}" for items, one, many in parts if items]
         return ", ".join([*told, *(["a region"] if self.region else [])])
 
+    def reached(self, strength: float | None = None) -> list[Point]:
+        """Where the handles go at `strength`, by default the drag's own."""
+        share = self.strength if strength is None else strength
+        return [
+            as_point([a + share * (b - a) for a, b in zip(handle.source, handle.target, strict=True)])
+            for handle in self.handles
+        ]
+
     def placed(self, matrix: np.ndarray) -> Drag:
         """The same drag in another frame; `matrix` (4,4) leads there."""
         matrix = np.asarray(matrix, np.float64)

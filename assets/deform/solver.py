@@ -109,9 +109,7 @@ class Solver:
 
     def targets(self, strength: float | None = None) -> np.ndarray:
         """Where the drag's handles go at a `strength`, by default the drag's own: (h,3)."""
-        sources = np.array([handle.source for handle in self.drag.handles])
-        targets = np.array([handle.target for handle in self.drag.handles])
-        return sources + (self.drag.strength if strength is None else strength) * (targets - sources)
+        return np.array(self.drag.reached(strength))
 
     def warp(self, drag: Drag, pose: Pose, draft: bool = False) -> Warp:
         """What an asset wears: `drag`, of which only targets and strength may differ from the solver's, at `pose`.

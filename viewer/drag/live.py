@@ -78,7 +78,7 @@ class Solving:
             if question.still:
                 return Answer(question, influence(question.rig, drag))
             solver = self._solver_for(question.rig, drag)
-            targets = targets_of(drag)
+            targets = drag.reached()
             pose = solver.solve(targets) if question.final else solver.step(targets)
             warp = solver.warp(drag, pose, draft=not question.final)
             # Here nobody waits; where it is drawn, nothing may take long.
@@ -234,11 +234,3 @@ def influence(rig: Rig, drag: Drag) -> Warp:
         return solver.warp(drag, pose)
     bindings, matter = rig.masked_bindings(drag)
     return Warp(drag, rig, pose, bindings, matter, np.ones(len(nodes)))
-
-
-def targets_of(drag: Drag) -> list[tuple[float, ...]]:
-    """Where the handles go at the drag's strength: h points."""
-    return [
-        tuple(a + drag.strength * (b - a) for a, b in zip(handle.source, handle.target, strict=True))
-        for handle in drag.handles
-    ]

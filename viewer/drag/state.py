@@ -14,7 +14,6 @@ from assets.deform.drag import Drag, DragSettings, Point
 from assets.display import Setting
 from assets.signal import Signal
 
-from .live import targets_of
 from .painting import PaintSettings
 from .pairs import Mirror
 from .places import in_world, length_in_world
@@ -143,7 +142,7 @@ class DragState:
         worn = None if rest else self.worn
         reached = {}
         if worn is not None:
-            places = targets_of(worn.drag)
+            places = worn.drag.reached()
             reached = {handle.source: at for handle, at in zip(worn.drag.handles, places, strict=True)}
         return [in_world(self.asset, reached.get(handle.source, handle.source)) for handle in self.plan.drag.handles]
 

@@ -15,7 +15,7 @@ from assets.signal import Signal
 from . import pairs
 from .changes import Change, Changes
 from .edits import PlanEdit
-from .live import Answer, Answering, Question, targets_of
+from .live import Answer, Answering, Question
 from .places import at_rest, in_asset
 from .rigs import Rigs
 from .state import DragState, Plan
@@ -163,7 +163,7 @@ class Workpiece(DragState):
         """A drag at part of its strength becomes one at full strength that leads to the same shape, so that a new
         handle follows the hand all the way."""
         if self.settings.strength < 1.0:
-            places = targets_of(self.drag)
+            places = self.drag.reached()
             handles = [Handle(h.source, as_point(at)) for h, at in zip(self.plan.drag.handles, places, strict=True)]
             self.plan.drag = replace(self.plan.drag, handles=tuple(handles))
             self.settings.strength = 1.0
