@@ -5,15 +5,13 @@ usage: python -m tests.bench.drag FILE STARTED (STARTED: time.time() of the call
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-from .measure import Orbit, draw, peak_mib
+from .measure import Orbit, draw, tell
 
 MOVES = 40
 REACH = 0.25
@@ -100,12 +98,7 @@ def time_pictures(frame, scene, orbit: Orbit, settings, name: str) -> dict[str, 
 
 def main() -> None:
     """Measures the file of the arguments."""
-    found = measure_drag(Path(sys.argv[1]))
-    found["peak_mib"] = peak_mib()
-    sys.stdout.write(json.dumps(found) + "\n")
-    sys.stdout.flush()
-    # Nothing after the measurement matters; drivers have been seen to crash while they are torn down.
-    os._exit(0)
+    tell(measure_drag(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -140,7 +140,11 @@ def peak_mib() -> float | None:
 def main() -> None:
     """Measures what the arguments say."""
     what, *rest = sys.argv[1:]
-    found = measure_window(float(rest[0])) if what == "window" else measure_scene(Path(rest[0]), float(rest[1]))
+    tell(measure_window(float(rest[0])) if what == "window" else measure_scene(Path(rest[0]), float(rest[1])))
+
+
+def tell(found: dict[str, float]) -> None:
+    """Prints what was found, and the memory that it took, as one line of JSON, and ends the process."""
     found["peak_mib"] = peak_mib()
     sys.stdout.write(json.dumps(found) + "\n")
     sys.stdout.flush()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QTimer
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from viewer.app import make_application, make_window
@@ -29,6 +30,22 @@ def wait_settled(window: MainWindow, seconds: float = 60.0) -> None:
     """Runs the event loop until nothing is left to load, prepare or draw."""
     wait_until(lambda: not window.jobs.busy and window.viewport.complete and window.preload.done, seconds)
     QApplication.processEvents()
+
+
+def opened(window: MainWindow, *paths: Path) -> list:
+    """Opens files, waits until everything is drawn, and returns the assets."""
+    expected = len(window.session.scene) + len(paths)
+    window.open_paths(paths)
+    wait_until(lambda: len(window.session.scene) == expected or window.stage.errors.messages)
+    wait_settled(window)
+    return list(window.session.scene)
+
+
+def pixels(window: MainWindow) -> np.ndarray:
+    """What the viewport shows: (H,W,3) u8."""
+    image = window.viewport.picture().convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
 
 class Gaps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import time
@@ -141,6 +142,14 @@ def test_escape_in_a_pull(bench: Bench) -> None:
     assert not hand.cancel() and not bench.entries
 
 
+def deliver(solver: LiveSolver, posted: queue.Queue) -> None:
+    """Runs what a solver posts until it is idle."""
+    end = time.monotonic() + 20
+    while not solver.idle and time.monotonic() < end:
+        with contextlib.suppress(queue.Empty):
+            posted.get(timeout=0.05)()
+
+
 def test_the_newest_question_wins_and_final_ones_are_all_answered(bench: Bench) -> None:
     """A slow solver and a fast hand: few live answers, in order, and each final one."""
     posted: queue.Queue = queue.Queue()
@@ -160,12 +169,7 @@ def test_the_newest_question_wins_and_final_ones_are_all_answered(bench: Bench) 
         solver.ask(Question(rig, replace(drag, strength=0.75), True, tell))
         solver.ask(Question(rig, replace(drag, strength=0.9), False, tell))
         solver.ask(Question(rig, replace(drag, strength=1.0), True, tell))
-        end = time.monotonic() + 20
-        while not solver.idle and time.monotonic() < end:
-            try:
-                posted.get(timeout=0.05)()
-            except queue.Empty:
-                continue
+        deliver(solver, posted)
     finally:
         solver.close()
     assert [strength for final, strength in heard if final] == [0.75, 1.0]
@@ -180,12 +184,7 @@ def test_a_live_solver_goes_on_until_nothing_changes(bench: Bench) -> None:
     warps: list = []
     try:
         solver.ask(Question(bench.dragging.rig, bench.dragging.drag, False, lambda answer: warps.append(answer.warp)))
-        end = time.monotonic() + 20
-        while not solver.idle and time.monotonic() < end:
-            try:
-                posted.get(timeout=0.05)()
-            except queue.Empty:
-                continue
+        deliver(solver, posted)
     finally:
         solver.close()
     assert len(warps) > 1

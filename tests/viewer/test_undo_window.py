@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PySide6.QtCore import QAbstractItemModel, QPoint, Qt
-from PySide6.QtGui import QImage
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QApplication, QDoubleSpinBox, QLineEdit
 
-from assets.asset import Asset
 from assets.edits.history import MERGE_SECONDS
 from assets.edits.warps import WarpEdit
 from tests.small_assets import triplane
-from tests.viewer.conftest import wait_settled, wait_until
+from tests.viewer.conftest import opened, pixels, wait_settled, wait_until
 from viewer.commands.file import leave
 from viewer.panels.history import DETAIL, NAME, SIZE, HistoryPanel
 from viewer.theme import role
@@ -24,21 +21,6 @@ from viewer.window import MainWindow
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
 CTRL_SHIFT, CTRL_ALT = CTRL | Qt.KeyboardModifier.ShiftModifier, CTRL | Qt.KeyboardModifier.AltModifier
-
-
-def opened(window: MainWindow, *paths: Path) -> list[Asset]:
-    """Opens files and waits until they are drawn."""
-    window.open_paths(paths)
-    wait_until(lambda: len(window.session.scene) == len(paths))
-    wait_settled(window)
-    return list(window.session.scene)
-
-
-def pixels(window: MainWindow) -> np.ndarray:
-    """What the viewport shows: (H,W,3) u8."""
-    image = window.viewport.picture().convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
 
 def history_panel(window: MainWindow) -> HistoryPanel:

@@ -13,29 +13,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit
 
 from tests.small_assets import triplane
-from tests.viewer.conftest import wait_settled, wait_until
+from tests.viewer.conftest import opened, pixels, wait_settled, wait_until
 from viewer.panels.inspector import DISPLAY, OVERVIEW
 from viewer.panels.scene import EYE, NAME
 from viewer.window import MainWindow
 
 LEFT, MIDDLE, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton, Qt.MouseButton.RightButton
 NONE = Qt.KeyboardModifier.NoModifier
-
-
-def opened(window: MainWindow, *paths: Path) -> list:
-    """Opens files, waits until everything is drawn, and returns the assets."""
-    expected = len(window.session.scene) + len(paths)
-    window.open_paths(paths)
-    wait_until(lambda: len(window.session.scene) == expected or window.stage.errors.messages)
-    wait_settled(window)
-    return list(window.session.scene)
-
-
-def pixels(window: MainWindow) -> np.ndarray:
-    """What the viewport shows: (H,W,3) u8."""
-    image = window.viewport.picture().convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
 
 def drag(window: MainWindow, button: Qt.MouseButton, dx: int, dy: int, held: Qt.KeyboardModifier = NONE) -> None:
