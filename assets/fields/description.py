@@ -28,8 +28,9 @@ QUANTITIES = ("density", "sdf", "udf", "occupancy_logit", "rgb", "deformation", 
 class Plane:
     """One plane: `tensor` names the array and `index` the slice of its first dimension, `axes` is (W, H).
 
-    A line has a single axis and the shape (C, 1, N). weight: factor on the sampled features. channels: (start, stop)
-    of the features that are read, None for all.
+    A line has a single axis and the shape (C, 1, N); a volume has three, (W, H, D), and the shape (C, D, H, W).
+    weight: factor on the sampled features. channels: (start, stop) of the features that are read, None for all.
+    level: which scale it belongs to where a family has several, 0 the finest; for people alone.
     """
 
     tensor: str
@@ -37,6 +38,7 @@ class Plane:
     axes: tuple[str, ...] = one_of(*AXES)
     weight: float = 1.0
     channels: tuple[int, int] | None = None
+    level: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,18 @@ class Group:
 
     combine: "concat" (plane-major: index plane·C + c), "concat_channel_major" (c·planes + plane), "sum", "mean" or
     "product". align_corners: whether −1 and 1 are the centres of the outer texels, or their outer edges.
-    padding: what lies outside the plane, "zeros" or the nearest texel ("border").
+    padding: what lies outside the plane, "zeros" or the nearest texel ("border"). interpolation: "mip" blends two levels
+    of a pyramid of 2 × 2 means, of which `mip_levels` count: level log2(r · columns) for a sample that stands for a ball
+    of radius r (−1 … 1 of the box), level 0 where nothing is said of it.
     """
 
     name: str
     planes: tuple[Plane, ...]
     combine: str = one_of("concat", "concat_channel_major", "sum", "mean", "product", default="concat")
-    interpolation: str = one_of("bilinear", "bicubic", default="bilinear")
+    interpolation: str = one_of("bilinear", "bicubic", "nearest", "mip", default="bilinear")
     align_corners: bool = False
     padding: str = one_of("zeros", "border", default="zeros")
+    mip_levels: int = 1
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,15 @@ class Space:
     up: the axis that the family calls up. contraction: None, or the mip-NeRF 360 contraction of the mapped point,
     x → (2 − 1/|x|) x/|x| where |x| > 1, halved to fit −1 … 1, with the Euclidean ("mip360_l2") or the largest
     component ("mip360_linf") as |x|. outside: what a point out of the box reads: the planes' "padding", the nearest
-    point of the box ("clamp"), or zero features ("zero"). time: which times are mapped to −1 … 1.
+    point of the box ("clamp"), zero features ("zero"), or whatever it reads but no density ("empty"). time: which times
+    are mapped to −1 … 1.
     """
 
     low: tuple[float, float, float]
     high: tuple[float, float, float]
     up: str = one_of("y", "z", "-y", "-z", default="y")
     contraction: str | None = one_of("mip360_l2", "mip360_linf", default=None)
-    outside: str = one_of("padding", "clamp", "zero", default="padding")
+    outside: str = one_of("padding", "clamp", "zero", "empty", default="padding")
     time: tuple[float, float] = (-1.0, 1.0)
 
 
@@ -152,29 +158,58 @@ class Output:
 
 @dataclass(frozen=True)
 class Head:
-    """An MLP from its inputs to named outputs, or to features that later heads read."""
+    """An MLP from its inputs to named outputs, or to features that later heads read.
+
+    join: inputs are concatenated ("concat"), or the first, n wide, is multiplied into each of the k rows of n of the
+    second, which gives k numbers ("dot"); only a dot needs no layers.
+    """
 
     name: str
     inputs: tuple[Input, ...]
     layers: tuple[Layer, ...]
     outputs: tuple[Output, ...] = ()
+    join: str = one_of("concat", "dot", default="concat")
 
 
 @dataclass(frozen=True)
 class March:
-    """How the family's own renderer walks a ray.
+    """How the family's own renderer walks a ray and what it makes of the samples.
 
-    The ray is cut by the box shrunk by `box_shrink` (share of its half size), never nearer than `near`; rays with a
-    chord below `min_chord` are empty. `samples` midpoints of equal bins are taken ("midpoints"). The opacity of a
-    sample is 1 − exp(−density · step), where step is 1/samples for step "normalised" and the length of a bin in world
-    units for step "world". `background` is composited last, sRGB 0…1.
+    Where. limits: between which distances from the eye samples lie: where the ray crosses the box, shrunk by `box_shrink`
+    (share of its half size), but never nearer than `near` ("box"); from `near` to `far` ("range"); or from `near` to `far`
+    counted from the distance of the box's middle, so that `near` is negative ("around"). axial: distances are along the
+    viewing axis, not the ray (families that do not normalise directions). Rays with a chord below `min_chord` are empty.
+
+    Samples of a first pass: `samples` of them in the middle of as many equal bins ("midpoints"), with one at either end
+    ("edges"), or one by chance in each of the `samples` steps of 1/(samples − 1) of the way, of which the last one lies
+    behind the end ("stratified"; EG3D; without chance: in their middle). Then `fine` more, placed by chance where the
+    first have weight (Mildenhall et al. 2020, NeRF, 5.2). What counts are both ("merged") or the second ones ("fine").
+
+    Opacity of a sample is 1 − exp(−density · step · step_scale). step: its share of the way, as if every ray were 1 long
+    ("normalised"), or the distance to the next sample, in midpoints the length of the bin, in world units ("world");
+    that of the last one is `last_step`, None: nothing for "edges" and "stratified". between: density and colour are those
+    of the sample ("sample"), or the means of two neighbours, density before its activation ("segment"; Barron et al.
+    2021, Mip-NeRF; n samples make n − 1). Opacities below `alpha_floor` are none; colour of a weight up to `weight_floor`
+    is left out. outside: what samples out of the box are: the "field", or "empty", as also is the segment that they end.
+    `background` is composited last, sRGB 0…1.
     """
 
     samples: int = 128
-    placement: str = one_of("midpoints", default="midpoints")
-    step: str = one_of("normalised", "world", default="world")
-    box_shrink: float = 0.0
+    fine: int = 0
+    placement: str = one_of("midpoints", "edges", "stratified", default="midpoints")
+    limits: str = one_of("box", "range", "around", default="box")
+    axial: bool = False
     near: float = 0.0
+    far: float = 0.0
+    counted: str = one_of("merged", "fine", default="merged")
+    step: str = one_of("normalised", "world", default="world")
+    step_scale: float = 1.0
+    last_step: float | None = None
+    between: str = one_of("sample", "segment", default="sample")
+    alpha_floor: float = 0.0
+    weight_floor: float = 0.0
+    outside: str = one_of("field", "empty", default="field")
+    box_shrink: float = 0.0
     min_chord: float = 0.0
     background: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
@@ -191,8 +226,18 @@ class Surface:
 
 
 @dataclass(frozen=True)
+class Label:
+    """What one index of a "label" means: its name and its colour, sRGB 0…1. hidden: free space, which is not drawn."""
+
+    name: str
+    color: tuple[float, float, float]
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
 class FieldDescription:
-    """All of it. `family` is for people; nothing is decided by its name. Without heads only the planes are known."""
+    """All of it. `family` is for people; nothing is decided by its name. Without heads only the planes are known.
+    labels: the key of a "label" output, in the order of its indices."""
 
     family: str
     space: Space
@@ -200,6 +245,7 @@ class FieldDescription:
     heads: tuple[Head, ...] = ()
     march: March = March()
     surface: Surface = Surface()
+    labels: tuple[Label, ...] = ()
 
     def output(self, name: str) -> Output | None:
         """The declared output called `name`, or None."""
