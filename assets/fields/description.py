@@ -46,10 +46,10 @@ class Group:
     """Planes that are sampled and combined into one feature vector.
 
     combine: "concat" (plane-major: index plane·C + c), "concat_channel_major" (c·planes + plane), "sum", "mean" or
-    "product". align_corners: whether −1 and 1 are the centres of the outer texels, or their outer edges.
-    padding: what lies outside the plane, "zeros" or the nearest texel ("border"). interpolation: "mip" blends two levels
-    of a pyramid of 2 × 2 means, of which `mip_levels` count: level log2(r · columns) for a sample that stands for a ball
-    of radius r (−1 … 1 of the box), level 0 where nothing is said of it.
+    "product". align_corners: whether −1 and 1 are the centres of the outer texels, or their outer edges. padding: what
+    lies outside the plane, "zeros" or the nearest texel ("border"). interpolation: "mip" blends two levels of a pyramid
+    of 2 × 2 means, of which `mip_levels` count: level log2(r · columns) for a sample that stands for a ball of radius r
+    (−1 … 1 of the box), level 0 where nothing is said of it.
     """
 
     name: str
@@ -175,23 +175,24 @@ class Head:
 class March:
     """How the family's own renderer walks a ray and what it makes of the samples.
 
-    Where. limits: between which distances from the eye samples lie: where the ray crosses the box, shrunk by `box_shrink`
-    (share of its half size), but never nearer than `near` ("box"); from `near` to `far` ("range"); or from `near` to `far`
-    counted from the distance of the box's middle, so that `near` is negative ("around"). axial: distances are along the
-    viewing axis, not the ray (families that do not normalise directions). Rays with a chord below `min_chord` are empty.
+    Where. limits: between which distances from the eye samples lie: where the ray crosses the box, shrunk by
+    `box_shrink` (share of its half size), but never nearer than `near` ("box"); from `near` to `far` ("range"); or from
+    `near` to `far` counted from the distance of the box's middle, so that `near` is negative ("around"). axial:
+    distances are along the viewing axis, not the ray (families that do not normalise directions). Rays with a chord
+    below `min_chord` are empty.
 
     Samples of a first pass: `samples` of them in the middle of as many equal bins ("midpoints"), with one at either end
     ("edges"), or one by chance in each of the `samples` steps of 1/(samples − 1) of the way, of which the last one lies
     behind the end ("stratified"; EG3D; without chance: in their middle). Then `fine` more, placed by chance where the
     first have weight (Mildenhall et al. 2020, NeRF, 5.2). What counts are both ("merged") or the second ones ("fine").
 
-    Opacity of a sample is 1 − exp(−density · step · step_scale). step: its share of the way, as if every ray were 1 long
-    ("normalised"), or the distance to the next sample, in midpoints the length of the bin, in world units ("world");
-    that of the last one is `last_step`, None: nothing for "edges" and "stratified". between: density and colour are those
-    of the sample ("sample"), or the means of two neighbours, density before its activation ("segment"; Barron et al.
-    2021, Mip-NeRF; n samples make n − 1). Opacities below `alpha_floor` are none; colour of a weight up to `weight_floor`
-    is left out. outside: what samples out of the box are: the "field", or "empty", as also is the segment that they end.
-    `background` is composited last, sRGB 0…1.
+    Opacity of a sample is 1 − exp(−density · step · step_scale). step: its share of the way, as if every ray were 1
+    long ("normalised"), or the distance to the next sample, in midpoints the length of the bin, in world units
+    ("world"); that of the last one is `last_step`, None: nothing for "edges" and "stratified". between: density and
+    colour are those of the sample ("sample"), or the means of two neighbours, density before its activation ("segment";
+    Barron et al. 2021, Mip-NeRF; n samples make n − 1). Opacities below `alpha_floor` are none; colour of a weight up
+    to `weight_floor` is left out. outside: what samples out of the box are: the "field", or "empty", as also is the
+    segment that they end. `background` is composited last, sRGB 0…1.
     """
 
     samples: int = 128

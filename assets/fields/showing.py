@@ -1,4 +1,4 @@
-"""What of a field is drawn: the haze of a density, the surface of a distance or an occupancy, or the cells of labels."""
+"""What of a field is drawn: the haze of a density, the surface of a distance or occupancy, or the cells of labels."""
 
 from __future__ import annotations
 
