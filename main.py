@@ -42,7 +42,7 @@ def _dispatch(arguments: list[str] | None) -> int:
         check_display()
         from viewer.app import main as open_window
 
-        return open_window(request.window_files(), decoder=request.decoder, picture=request.window_picture)
+        return open_window(request.window_files(), options=request.reading, picture=request.window_picture)
     from viewer.headless import do
 
     text = do(request)

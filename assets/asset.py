@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .display import Display
+from .display import Display, Setting
 from .progress import Job
 from .signal import Signal
 
@@ -107,12 +107,21 @@ class Asset(ABC):
         """The box around what there is to see, as far as that is known: `bounds`, or less. For framing."""
         return self.bounds()
 
-    def preparation(self) -> Job[None] | None:
+    def preparation(self, eye: np.ndarray | None = None) -> Job[None] | None:
         """A job that makes what only drawing needs (bricks, an order, a proxy); None where nothing is missing.
 
         It yields `Partial` values, which `accept` takes, coarse ones first. It may run in another process on a copy.
+        eye: from where the asset is seen, (3,) in its own frame: what lies there may come first.
         """
         return None
+
+    def to_prepare(self) -> Asset:
+        """The asset, or as much of it as `preparation` needs: what travels to another process."""
+        return self
+
+    def moment(self) -> float:
+        """The time for which `preparation` makes things, where the asset changes over time; else 0."""
+        return 0.0
 
     def accept(self, prepared: Any) -> None:
         """Takes a piece that `preparation` made, and emits "prepared"."""
@@ -166,6 +175,15 @@ class Asset(ABC):
         """Bends the asset, or lets it go back to its data."""
         self.warp = warp
         self.changed.emit(self, "warp")
+
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings of the display that mean something for this asset as it is shown now, with its own defaults and
+        ranges. A value that lies outside of these ranges and inside the declared ones may be set nevertheless."""
+        return type(self.display).settings()
+
+    def display_default(self, name: str) -> Any:
+        """The value that a setting of the display has when the asset is opened."""
+        return type(self.display).setting(name).default
 
     def set_display(self, name: str, value: Any) -> None:
         """Sets one display value after checking its domain. Raises BadInput, or KeyError for an unknown name."""

@@ -13,7 +13,8 @@ from .errors import BadInput
 
 @dataclass(frozen=True)
 class Setting:
-    """One displayed value: its name in code, its label and help for people, and its domain."""
+    """One displayed value: its name in code, its label and help for people, its domain, and whether it is set by a
+    slider that shows each value at once."""
 
     name: str
     label: str
@@ -24,6 +25,7 @@ class Setting:
     step: float | None = None
     unit: str = ""
     choices: tuple[str, ...] = ()
+    slider: bool = False
 
     def check(self, value: Any) -> Any:
         """`value` in the type of the default. Raises BadInput where it lies outside the domain."""
@@ -42,7 +44,7 @@ class Setting:
 
 
 def setting(default: Any, label: str, help: str, **domain: Any) -> Any:
-    """A dataclass field that is a `Setting`; `domain` is any of low, high, step, unit, choices."""
+    """A dataclass field that is a `Setting`; `domain` is any of low, high, step, unit, choices, slider."""
     return field(default=default, metadata={"setting": dict(label=label, help=help, default=default, **domain)})
 
 

@@ -157,7 +157,7 @@ class Gaussians(Asset):
             scales = np.concatenate([scales, np.zeros((len(scales), 1), scales.dtype)], 1)
         return scales, opacities
 
-    def preparation(self) -> Job[None] | None:
+    def preparation(self, eye: np.ndarray | None = None) -> Job[None] | None:
         return self._prepare() if self.order is None and len(self) else None
 
     def accept(self, prepared: np.ndarray) -> None:

@@ -170,7 +170,7 @@ class Mesh(Asset):
             rows["watertight"] = "yes" if self._watertight else "no"
         return rows
 
-    def preparation(self) -> Job[None] | None:
+    def preparation(self, eye: np.ndarray | None = None) -> Job[None] | None:
         """Makes `proxies` for the parts that are too large to be drawn in full while the camera moves."""
         missing = [
             i for i, part in enumerate(self.parts) if len(part.faces) > MIN_PROXY_FACES and i not in self.proxies

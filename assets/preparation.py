@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .asset import Asset
 from .progress import Job
 
 
-def prepare(asset: Asset) -> Job[None]:
-    """Yields what `asset.preparation()` yields, nothing where nothing is missing."""
-    job = asset.preparation()
+def prepare(asset: Asset, eye: np.ndarray | None = None) -> Job[None]:
+    """Yields what `asset.preparation(eye)` yields, nothing where nothing is missing."""
+    job = asset.preparation(eye)
     if job is not None:
         yield from job

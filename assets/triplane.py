@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .asset import Asset, Provenance
-from .display import Display, setting
+from .display import Display, Setting, setting
 from .fields.brick_grid import BrickGrid
 from .fields.description import FieldDescription
 from .progress import Job
@@ -15,10 +16,26 @@ from .progress import Job
 
 @dataclass
 class TriplaneDisplay(Display):
-    """How triplanes are shown."""
+    """How triplanes are shown.
 
-    mode: str = setting("colour", "Mode", "What is drawn", choices=("colour", "density", "depth", "normal"))
+    level: the value of the shown output where its surface is drawn, in the family's units. slice_axis, slice_at: which
+    axis of the asset's frame the slice is square to, and where it lies, 0 … 1 of the box. time: when a field that
+    changes is shown, in the family's units, however it is drawn.
+    """
+
+    mode: str = setting(
+        "colour",
+        "Mode",
+        "What is drawn",
+        choices=("colour", "density", "depth", "normal", "surface", "steps", "slice"),
+    )
     density: float = setting(1.0, "Density", "Factor on the density of the field", low=0.0, high=20.0, step=0.05)
+    level: float = setting(0.0, "Level", "The value of the field where its surface is drawn", step=0.01, slider=True)
+    slice_axis: str = setting("z", "Slice across", "The axis that the slice is square to", choices=("x", "y", "z"))
+    slice_at: float = setting(
+        0.5, "Slice at", "Where the slice lies between the sides of the box", low=0.0, high=1.0, step=0.01, slider=True
+    )
+    time: float = setting(0.0, "Time", "The time at which the field is shown", step=0.01, slider=True)
 
 
 class Triplane(Asset):
@@ -30,7 +47,7 @@ class Triplane(Asset):
 
     kind = "triplane"
     display_type = TriplaneDisplay
-    data_fields = ("tensors", "description", "grid", "_matter")
+    data_fields = ("tensors", "description", "provenance", "grid", "_matter")
     prepared_fields = ("grid", "_matter")
 
     def __init__(
@@ -45,6 +62,8 @@ class Triplane(Asset):
         self.description = description
         self.grid: BrickGrid | None = None
         self._matter: np.ndarray | None = None
+        self._defaults: dict[str, float] = {}
+        self._take_defaults(description)
 
     @property
     def has_decoder(self) -> bool:
@@ -83,15 +102,49 @@ class Triplane(Asset):
             facts["outputs"] = ", ".join(outputs)
         if self.grid is not None:
             facts["baked"] = " × ".join(str(int(count)) for count in self.grid.resolution)
+            facts["bricks"] = f"{len(self.grid.samples)}, {self.grid.nbytes / 1e6:.0f} MB"
         return facts
 
-    def preparation(self) -> Job[None] | None:
-        from .fields.bake import bake
+    def settings(self) -> tuple[Setting, ...]:
+        from .fields.display_settings import settings_of
 
-        drawable = self.has_decoder and self.description.output("density") is not None
+        return settings_of(self)
+
+    def display_default(self, name: str) -> Any:
+        return self._defaults.get(name, super().display_default(name))
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        if "description" in state:
+            self._take_defaults(state["description"])
+        super().set_state(state)
+
+    def _take_defaults(self, description: FieldDescription) -> None:
+        """Shows the level and the time that a `description` calls for, where no others were chosen before."""
+        from .fields.display_settings import default_level, default_time
+
+        for name, default in (("level", default_level), ("time", default_time)):
+            chosen, before = getattr(self.display, name), self._defaults.get(name)
+            self._defaults = {**self._defaults, name: default(description)}
+            if before is None or chosen == before:
+                setattr(self.display, name, self._defaults[name])
+
+    def preparation(self, eye: np.ndarray | None = None) -> Job[None] | None:
+        from .fields.bake import bake
+        from .fields.showing import shown
+
+        drawable = self.has_decoder and shown(self.description) is not None
         # One that was closed while it was baked and comes back has a coarse grid.
-        unfinished = self.grid is None or self.grid.level < self.grid.levels - 1
-        return bake(self) if drawable and unfinished else None
+        unfinished = self.grid is None or self.grid.level < self.grid.levels - 1 or self.grid.time != self.moment()
+        return bake(self, eye=eye) if drawable and unfinished else None
+
+    def to_prepare(self) -> Triplane:
+        light = Triplane(self.name, self.tensors, self.description, self.provenance)
+        light.display = self.display
+        return light
+
+    def moment(self) -> float:
+        """The time at which the field is shown, in the family's units; 0 where it has none."""
+        return float(self.display.time) if self.description.needs_time else 0.0
 
     def accept(self, prepared: BrickGrid) -> None:
         """Takes a finer grid."""

@@ -1,10 +1,11 @@
-"""A brick grid on the GPU: two 3D textures of bricks side by side, and an index that says where each brick lies.
+"""A brick grid on the GPU: 3D textures of bricks side by side, and an index that says where each brick lies.
 
-The density has a texture of its own, since a ray looks up the density everywhere and the colour only where there is
-something to see. A brick keeps the values at the borders of its cells, so the hardware's own interpolation inside a
-slot gives the field without a seam. The index holds the slot's position, x | y << 10 | z << 20 in slots, or, for an
-empty brick, −d: the nearest full brick is d bricks away along the axis where it is farthest, so all bricks nearer than
-that can be jumped over at once.
+The density, or whatever else is shown, has a texture of its own, since a ray looks it up everywhere and the colour only
+where there is something to see. Further coefficients of a colour by direction are packed, four channels a texture. A
+brick keeps the values at the borders of its cells, so the hardware's own interpolation inside a slot gives the field
+without a seam. The index holds the slot's position, x | y << 10 | z << 20 in slots, or, for an empty brick, −d: the
+nearest full brick is d bricks away along the axis where it is farthest, so all bricks nearer than that can be jumped
+over at once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from OpenGL import GL
 
 from assets.fields.brick_grid import BRICK, BrickGrid
 
+from .empty_bricks import empty_values
 from .gl.context import capabilities
 from .gl.texture import Texture
 
@@ -31,7 +33,8 @@ LARGEST_ATLAS = 1 << 30
 LARGEST_JUMP = 64
 """Bricks that one step through empty space may cross."""
 
-BYTES_PER_SAMPLE = 10
+CHANNELS_PER_VIEW = 4
+"""Channels of a texture that holds further coefficients of the colour."""
 
 
 class BrickAtlas:
@@ -39,7 +42,10 @@ class BrickAtlas:
 
     def __init__(self, grid: BrickGrid) -> None:
         slots = max(1, len(grid.samples))
-        if slots * SLOT**3 * BYTES_PER_SAMPLE > LARGEST_ATLAS:
+        channels = grid.samples.shape[-1]
+        self._views = -(-max(0, channels - 4) // CHANNELS_PER_VIEW)
+        self._colored = channels >= 4
+        if slots * SLOT**3 * (2 + 6 * self._colored + 8 * self._views) > LARGEST_ATLAS:
             raise ValueError(f"{slots} bricks do not fit into an atlas")
         most = min(capabilities().max_texture_3d // SLOT, 1023)
         side = min(most, max(SMALLEST_ROW, int(np.ceil(np.sqrt(slots / most)))))
@@ -76,23 +82,42 @@ class BrickAtlas:
         """Each step is short; the first ones allocate, which a software GL does by clearing."""
         self.densities = self._make(GL.GL_R16F, self._size)
         yield
-        self.colors = self._make(GL.GL_RGB16F, self._size)
+        self.colors = self._make(GL.GL_RGB16F, self._size) if self._colored else None
+        self.views: list[Texture] = []
+        for _ in range(self._views):
+            yield
+            self.views.append(self._make(GL.GL_RGBA16F, self._size))
         yield
         index = index_of(self.grid.index, self._side)
         yield
         self.index = self._make(GL.GL_R32I, self.grid.index.shape[::-1], linear=False)
         self.index.write(index)
+        self.empty = None
+        if self.grid.kind == "surface":
+            yield
+            self.empty = self._make(GL.GL_R32F, self.grid.index.shape[::-1], linear=False)
+            self.empty.write(empty_values(self.grid))
         per_layer = self._side**2
         for first in range(0, len(self.grid.samples), per_layer):
             yield
             bricks = self.grid.samples[first : first + per_layer]
-            layer = np.zeros((per_layer, SLOT, SLOT, SLOT, 4), np.float16)
-            layer[: len(bricks)] = bricks
-            layer = layer.reshape(self._side, self._side, *layer.shape[1:]).transpose(2, 0, 3, 1, 4, 5)
-            layer = layer.reshape(SLOT, self._side * SLOT, self._side * SLOT, 4)
             place = (0, 0, first // per_layer * SLOT)
-            self.densities.write(layer[..., 0], place)
-            self.colors.write(layer[..., 1:], place)
+            self.densities.write(self._layer(bricks[..., :1]), place)
+            if self.colors is not None:
+                self.colors.write(self._layer(bricks[..., 1:4]), place)
+            for number, texture in enumerate(self.views):
+                yield
+                begin = 4 + number * CHANNELS_PER_VIEW
+                packed = bricks[..., begin : begin + CHANNELS_PER_VIEW]
+                missing = CHANNELS_PER_VIEW - packed.shape[-1]
+                texture.write(self._layer(np.pad(packed, [(0, 0)] * 4 + [(0, missing)])), place)
+
+    def _layer(self, bricks: np.ndarray) -> np.ndarray:
+        """Bricks (n,9,9,9,C) side by side, as a layer of the atlas: (9, rows, columns, C)."""
+        layer = np.zeros((self._side**2, *bricks.shape[1:]), np.float16)
+        layer[: len(bricks)] = bricks
+        layer = layer.reshape(self._side, self._side, *layer.shape[1:]).transpose(2, 0, 3, 1, 4, 5)
+        return layer.reshape(SLOT, self._side * SLOT, self._side * SLOT, bricks.shape[-1])
 
 
 def index_of(slots: np.ndarray, side: int) -> np.ndarray:

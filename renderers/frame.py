@@ -168,7 +168,6 @@ class Frame:
             quality,
             self._work.depth.id,
             self._work.id,
-            settings.time,
             settings.pixel_ratio * quality.scale,
             settings.rest,
             settings.heat,

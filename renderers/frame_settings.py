@@ -30,7 +30,6 @@ class FrameSettings:
     axes: bool = False
     up: str = "y"
     pixel_ratio: float = 1.0
-    time: float = 0.0
     overlay: DragOverlay | None = None
     rest: bool = False
     heat: Asset | None = None

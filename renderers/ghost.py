@@ -31,7 +31,7 @@ class Ghost:
     def key(self, scene: Scene, camera: Camera, settings: FrameSettings, renderers: dict[Asset, Renderer]) -> tuple:
         """Tells ghosts apart: all that they depend on."""
         states = [(id(asset), renderers[asset].rest_changes) for asset in haunted(scene) if asset in renderers]
-        return (_key_of(camera), settings.time, settings.pixel_ratio, *states)
+        return (_key_of(camera), settings.pixel_ratio, *states)
 
     def take(self, picture: Framebuffer, key: tuple) -> Framebuffer | None:
         """Takes a finished picture and gives the old one for another use."""

@@ -61,13 +61,14 @@ class BrushMark:
 
 @dataclass(frozen=True)
 class DragOverlay:
-    """All that the drag tool shows over the picture, in world units. region: drawn as a wire."""
+    """All that is shown over the picture, in world units. region: drawn as a wire. cursor: where the 3D cursor is."""
 
     handles: tuple[HandleMark, ...] = ()
     pins: tuple[PinMark, ...] = ()
     gizmo: Gizmo | None = None
     brush: BrushMark | None = None
     region: Region | None = None
+    cursor: Point | None = None
 
     @cached_property
     def sources(self) -> np.ndarray:
@@ -100,6 +101,9 @@ HANDLE_RADIUS_PX, TARGET_RADIUS_PX, PIN_RADIUS_PX = 5.5, 7.0, 5.0
 GIZMO_START_PX, SHORTEST_AXIS_PX = 14.0, 24.0
 """Where the arrows of a gizmo begin, so that they leave its origin free; shorter ones point at the eye and are not
 shown."""
+
+CURSOR_ARM_PX = 26.0
+"""How far the lines of the 3D cursor reach from it where they lie across the view."""
 
 CIRCLE_POINTS = 64
 NEAREST = 1e-4
@@ -162,15 +166,22 @@ def layout(overlay: DragOverlay, camera: Camera, pixel_ratio: float = 1.0) -> La
 def gizmo_arrows(gizmo: Gizmo, camera: Camera, pixel_ratio: float = 1.0) -> np.ndarray:
     """The arrows of a gizmo from where they begin to their tips, (3,2,2); NaN for those that are not shown."""
     origin = np.array(gizmo.origin, np.float64)
-    depth = -_to_camera(camera, origin[None])[0, 2]
-    pixel = camera.ortho_pixel() if camera.ortho_height is not None else max(depth, 0.0) / camera.fy
-    tips = origin + np.eye(3) * (gizmo.length_px * pixel_ratio * pixel)
+    tips = origin + np.eye(3) * (gizmo.length_px * pixel_ratio * _pixel_at(camera, origin))
     places, _ = project(camera, np.concatenate([origin[None], tips]), pixel_ratio)
     ways = places[1:] - places[0]
     lengths = np.linalg.norm(ways, axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         ways = np.where(lengths >= SHORTEST_AXIS_PX, ways / lengths, np.nan)
     return np.stack([places[0] + ways * GIZMO_START_PX, places[0] + ways * lengths], 1)
+
+
+def cursor_lines(cursor: Point, camera: Camera, pixel_ratio: float = 1.0) -> tuple[np.ndarray, np.ndarray, float]:
+    """The 3D cursor on the screen: its place (1,2), its lines along the world's axes (3,2,2), and its distance along
+    the viewing axis; NaN where it is behind the camera."""
+    at = np.array(cursor, np.float64)
+    arms = np.eye(3) * (CURSOR_ARM_PX * pixel_ratio * _pixel_at(camera, at))
+    place, depth = project(camera, at[None], pixel_ratio)
+    return place, project_lines(camera, at - arms, at + arms, pixel_ratio) + 0.0 * place, float(depth[0])
 
 
 def hit(
@@ -232,6 +243,12 @@ def _circle() -> np.ndarray:
     """The closed unit circle, (CIRCLE_POINTS + 1, 2)."""
     angle = np.linspace(0.0, 2 * np.pi, CIRCLE_POINTS + 1)
     return np.stack([np.cos(angle), np.sin(angle)], 1)
+
+
+def _pixel_at(camera: Camera, point: np.ndarray) -> float:
+    """How large a device pixel is at the distance of a world point (3,)."""
+    depth = -_to_camera(camera, point[None])[0, 2]
+    return camera.ortho_pixel() if camera.ortho_height is not None else max(depth, 0.0) / camera.fy
 
 
 def _to_camera(camera: Camera, points: np.ndarray) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""Draws what the drag tool shows over the picture: handles, targets, pins, its gizmo, its brush and its region.
+"""Draws what lies over the picture: the 3D cursor, and of the drag tool handles, targets, pins, its gizmo, its brush
+and its region.
 
 The data and the geometry are handle_layout.py's. Every mark is one instance of one program, twelve numbers: two places
 on the screen, half size, shape, width of the dark rim, opacity, colour, and its distance from the eye.
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from OpenGL import GL
+
+from assets.deform.drag import Point
 
 from .camera import Camera
 from .gl.buffer import Buffer, VertexArray
@@ -25,6 +28,7 @@ from .handle_layout import (
     HandleMark,
     PinMark,
     brush_ring,
+    cursor_lines,
     gizmo_arrows,
     layout,
     project,
@@ -50,6 +54,7 @@ RING_PX = 2.5
 """The dark rim of everything, and the white ring around what is selected."""
 
 ARROW_HALF_PX, AXIS_HALF_PX, WIRE_HALF_PX, BRUSH_HALF_PX = 1.0, 1.25, 0.6, 0.9
+CURSOR_HALF_PX, CURSOR_RADIUS_PX = 0.9, 3.0
 GAP_PX, DASH_PX = 2.0, 7.0
 """Between a mark and its arrow; the least length of a dash of the brush's ring."""
 
@@ -140,6 +145,8 @@ def instances(overlay: DragOverlay, camera: Camera, pixel_ratio: float) -> np.nd
         blocks += _wire(project_lines(camera, lines[:, 0], lines[:, 1], pixel_ratio), WIRE_HALF_PX, ACCENT_COLOR)
     if overlay.brush is not None:
         blocks += _brush(overlay.brush, camera, pixel_ratio)
+    if overlay.cursor is not None:
+        blocks += _cursor(overlay.cursor, camera, pixel_ratio)
     blocks += _arrows(overlay, camera, pixel_ratio)
     blocks += _marks(overlay, camera, pixel_ratio)
     if overlay.gizmo is not None:
@@ -183,6 +190,14 @@ def _brush(brush: BrushMark, camera: Camera, pixel_ratio: float) -> list[np.ndar
         pieces = next((count for count in (1, 2, 4, 8) if count * length >= DASH_PX), 16)
         lines = lines[np.arange(len(lines)) // pieces % 2 == 0]
     return [*_wire(lines, BRUSH_HALF_PX, color), _instances(DISC, middle, 1.5, color)]
+
+
+def _cursor(cursor: Point, camera: Camera, pixel_ratio: float) -> list[np.ndarray]:
+    """Three lines in the colours of the axes, and a dot where they meet; fainter where something is before them."""
+    place, lines, depth = cursor_lines(cursor, camera, pixel_ratio)
+    rim = _instances(LINE, lines, CURSOR_HALF_PX + RIM_PX, (0.055, 0.063, 0.075), rim=0.0, depth=depth)
+    arms = _instances(LINE, lines, CURSOR_HALF_PX, np.array(AXIS_COLORS), rim=0.0, depth=depth)
+    return [rim, arms, _instances(DISC, place, CURSOR_RADIUS_PX, WHITE, depth=depth)]
 
 
 def _arrows(overlay: DragOverlay, camera: Camera, pixel_ratio: float) -> list[np.ndarray]:

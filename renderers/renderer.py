@@ -62,7 +62,6 @@ class View:
     quality: Quality
     depth_texture: int
     framebuffer: int
-    time: float = 0.0
     pixel_ratio: float = 1.0
     rest: bool = False
     heat: Asset | None = None

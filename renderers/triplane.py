@@ -1,4 +1,5 @@
-"""Draws triplanes: rays marched through the grid of bricks that a bake left, by the step rule of the family.
+"""Draws triplanes: rays through the grid of bricks that a bake left, marched by the step rule of the family or up to
+what is opaque.
 
 Design. A field is drawn in two passes. The march writes colour and the depth of half coverage into a picture of its
 own, in bands of rows that take about 10 ms each; it reads the frame's opaque depth, which could not be sampled while
@@ -10,69 +11,35 @@ drag has bent is marched in its moved place, through the inverse map of its warp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from OpenGL import GL
 
 from assets.errors import TriptychError
-from assets.fields.description import FieldDescription, March, Output
+from assets.fields.description import FieldDescription
 from assets.triplane import Triplane
 
 from .brick_atlas import BrickAtlas
 from .camera import Camera
-from .colormap import viridis_glsl
 from .depth_pick import pick_depth
-from .framing import depth_extent
+from .field_geometry import Rectangle, corner_depths, covered_by, march_box, picture_size, ray_uniforms
+from .field_programs import Look, look_of, look_uniforms
+from .field_rule import rule_uniforms
 from .gl.buffer import VertexArray
 from .gl.framebuffer import Framebuffer
 from .gl.program import Program
+from .gl.texture import Texture
 from .pacing import Pacer
-from .renderer import Quality, Renderer, RendererRecord, Stage, View
-from .warp_volume import STRAINED, WARPED, WarpTextures
-
-MODES = {"colour": "MODE_COLOR", "density": "MODE_DENSITY", "depth": "MODE_DEPTH", "normal": "MODE_NORMAL"}
-
-ACTIVATIONS = {
-    "none": "{x}",
-    "relu": "max({x}, 0.0)",
-    "silu": "({x} * sigmoid({x}))",
-    "softplus": "softplus({x})",
-    "leaky_relu": "max({x}, 0.01 * {x})",
-    "sin": "sin({x})",
-    "tanh": "tanh({x})",
-    "sigmoid": "sigmoid({x})",
-    "exp": "exp({x})",
-    "wide_sigmoid": "(sigmoid({x}) * 1.002 - 0.001)",
-    "clip01": "clamp({x}, 0.0, 1.0)",
-    "clip11": "clamp({x}, -1.0, 1.0)",
-}
-"""GLSL of the activations of `assets.fields.description`, for numbers and vectors alike."""
-
-SCALES = (1.0, 0.75, 0.5, 0.35, 0.25)
-"""Sizes of the picture relative to the frame. Few, since each change makes new targets."""
+from .renderer import Renderer, RendererRecord, Stage, View
+from .warp_volume import WarpTextures
 
 FIRST_BAND_PIXELS = 4000
 
+MOST_PROGRAMS = 16
+"""Programs that are kept: each mode has one, and each activation that is tried."""
 
-@dataclass(frozen=True)
-class Rectangle:
-    """Pixels from (left, bottom) up to and without (right, top), counted from the lower left."""
-
-    left: int
-    bottom: int
-    right: int
-    top: int
-
-    @property
-    def empty(self) -> bool:
-        """Whether it holds no pixel."""
-        return self.right <= self.left or self.top <= self.bottom
-
-    def scaled(self, x: float, y: float, width: int, height: int) -> Rectangle:
-        """The pixels that this one touches in a picture of width × height, scaled by x and y."""
-        right, top = min(width, int(np.ceil(self.right * x))), min(height, int(np.ceil(self.top * y)))
-        return Rectangle(int(self.left * x), int(self.bottom * y), right, top)
+INDEX, DENSITIES, COLORS, OPAQUE, WARP, STRAIN, VIEWS, EMPTY, KEY = 0, 1, 2, 3, 4, 6, 7, 13, 14
+"""Texture units: the first of those that belong together."""
 
 
 class TriplaneRenderer(Renderer):
@@ -86,7 +53,9 @@ class TriplaneRenderer(Renderer):
         self._atlas: BrickAtlas | None = None
         self._finer: BrickAtlas | None = None
         self._warp = WarpTextures()
-        self._programs: dict[tuple[str, bool, bool], Program] = {}
+        self._programs: dict[tuple[str, tuple], Program] = {}
+        self._key: Texture | None = None
+        self._keyed: tuple | None = None
         self._composites: dict[bool, Program] = {}
         self._picture: Framebuffer | None = None
         self._corners = VertexArray()
@@ -125,13 +94,14 @@ class TriplaneRenderer(Renderer):
                 raise TriptychError(f"{self.asset.name} cannot be drawn: {error}.") from error
 
     def draw(self, view: View) -> Iterator[None]:
-        covered = self._atlas and self._covered(view)
-        if not covered or covered.empty or self._description.output("density") is None:
+        look = self._look(view) if self._atlas else None
+        covered = self._covered(view, look) if look else None
+        if covered is None or covered.empty:
             return
-        if self._variant(view) not in self._programs:
-            self._program(view)
+        if (look.file, look.defines) not in self._programs:
+            self._program(look)
             yield
-        size = _picture_size(view)
+        size = picture_size(view)
         region = covered.scaled(size[0] / view.width, size[1] / view.height, *size)
         picture = self._borrow_picture(size)
         try:
@@ -140,7 +110,7 @@ class TriplaneRenderer(Renderer):
                 started = self._pacer.begin()
                 rows = max(1, self._pacer.elements // (region.right - region.left))
                 band = Rectangle(region.left, bottom, region.right, min(region.top, bottom + rows))
-                self._march(view, picture, band)
+                self._march(view, look, picture, band)
                 self._pacer.finish(started, (band.right - band.left) * (band.top - band.bottom))
                 bottom = band.top
                 yield
@@ -169,10 +139,10 @@ class TriplaneRenderer(Renderer):
 
     def dispose(self) -> None:
         programs = (*self._programs.values(), *self._composites.values())
-        for owned in (self._atlas, self._finer, self._picture, self._corners, self._warp, *programs):
+        for owned in (self._atlas, self._finer, self._picture, self._corners, self._warp, self._key, *programs):
             if owned:
                 owned.delete()
-        self._atlas = self._finer = self._picture = None
+        self._atlas = self._finer = self._picture = self._key = None
         self._programs.clear()
         self._composites.clear()
 
@@ -180,26 +150,62 @@ class TriplaneRenderer(Renderer):
     def _description(self) -> FieldDescription:
         return self.asset.description
 
-    def _march(self, view: View, picture: Framebuffer, band: Rectangle) -> None:
+    def _march(self, view: View, look: Look, picture: Framebuffer, band: Rectangle) -> None:
         """Draws the rows of `band` into the picture."""
         picture.bind()
         GL.glDisable(GL.GL_DEPTH_TEST)
         GL.glDisable(GL.GL_BLEND)
-        _scissor(band)
-        program = self._program(view)
+        band.scissor()
+        program = self._program(look)
         program.use()
-        for unit, texture in enumerate((self._atlas.index, self._atlas.densities, self._atlas.colors)):
-            texture.bind(unit)
-        GL.glActiveTexture(GL.GL_TEXTURE3)
-        GL.glBindTexture(GL.GL_TEXTURE_2D, view.depth_texture)
-        program.set(brickIndex=0, densities=1, colors=2, opaqueDepth=3)
+        self._bind_bricks(view, look, program)
         scale = np.array([view.width, view.height]) / picture.size
-        program.set(pixelScale=scale, atlasTexel=1.0 / np.array(self._atlas.densities.size))
-        program.set(**self._rays(view), **_rule(self._description.march, self.asset.display.density))
+        program.set(pixelScale=scale, **ray_uniforms(view, self.asset, self._atlas.grid))
+        program.set(**look_uniforms(look, self.asset, self._atlas.grid))
+        if look.look == "march":
+            program.set(**self._rule(view, look))
         self._bind_warp(view, program)
         self._corners.bind()
         GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
         GL.glDisable(GL.GL_SCISSOR_TEST)
+
+    def _bind_bricks(self, view: View, look: Look, program: Program) -> None:
+        """Binds the textures of the grid, of what is opaque in front of it, and of the labels' colours."""
+        atlas = self._atlas
+        units: dict[int, Texture | None] = {INDEX: atlas.index, DENSITIES: atlas.densities, COLORS: atlas.colors}
+        units |= {VIEWS + number: texture for number, texture in enumerate(atlas.views)}
+        units[EMPTY] = atlas.empty
+        if look.what.kind == "labels":
+            units[KEY] = self._label_key()
+        for unit, texture in units.items():
+            if texture is not None:
+                texture.bind(unit)
+        GL.glActiveTexture(GL.GL_TEXTURE0 + OPAQUE)
+        GL.glBindTexture(GL.GL_TEXTURE_2D, view.depth_texture)
+        program.set(brickIndex=INDEX, densities=DENSITIES, colors=COLORS, opaqueDepth=OPAQUE)
+        program.set(**{f"views{number}": VIEWS + number for number in range(len(atlas.views))})
+        program.set(emptyRaw=EMPTY, labelKey=KEY, atlasTexel=1.0 / np.array(atlas.densities.size))
+
+    def _label_key(self) -> Texture:
+        """The colours of the labels, opaque where they are not hidden. Of an index without a label nothing is known:
+        it is hidden."""
+        labels = self._description.labels
+        if self._keyed != labels:
+            if self._key:
+                self._key.delete()
+            colors = np.array([(*label.color, 0.0 if label.hidden else 1.0) for label in labels] or [(0.0,) * 4])
+            # One more, for indices beyond: a fetch out of the texture would be undefined.
+            colors = np.concatenate([colors, np.zeros((1, 4))]).astype(np.float32)
+            self._key, self._keyed = Texture(GL.GL_RGBA32F, (len(colors), 1), linear=False), labels
+            self._key.write(colors[None])
+        return self._key
+
+    def _rule(self, view: View, look: Look) -> dict[str, object]:
+        """How the march steps through the family's box, seen from the camera of `view`."""
+        box = march_box(self.asset, self._atlas.grid)
+        middle = float(corner_depths(view, self.asset, box)[1].mean())
+        to_local = np.linalg.inv(self.asset.transform)
+        return rule_uniforms(look.rule, self.asset.display.density, view.camera, to_local, box, middle)
 
     def _bind_warp(self, view: View, program: Program) -> None:
         """Tells the march how the field is bent, and what of its drag is shown."""
@@ -207,12 +213,12 @@ class TriplaneRenderer(Renderer):
             return
         grid = self._atlas.grid
         low, cell = grid.box[0], (grid.box[1] - grid.box[0]) / grid.resolution
-        self._warp.bind(program, 4, low, cell)
-        sides = self._march_box()
+        self._warp.bind(program, WARP, low, cell)
+        sides = march_box(self.asset, grid)
         program.set(leastChord=float((sides[1] - sides[0]).min()))
         if self._strained(view):
             program.set(showHeat=view.heat is self.asset, showStretch=view.stretch)
-            self._warp.bind_strain(program, 6, self.asset.warp, low, cell)
+            self._warp.bind_strain(program, STRAIN, self.asset.warp, low, cell)
 
     def _composite(
         self, view: View, picture: Framebuffer, covered: Rectangle, region: Rectangle, *, writes_depth: bool
@@ -220,7 +226,7 @@ class TriplaneRenderer(Renderer):
         """Lays the marched `region` of the picture into the frame: its colour, or its depth."""
         GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, view.framebuffer)
         GL.glViewport(0, 0, view.width, view.height)
-        _scissor(covered)
+        covered.scissor()
         if writes_depth:
             GL.glDisable(GL.GL_BLEND)
             GL.glColorMask(False, False, False, False)
@@ -253,131 +259,24 @@ class TriplaneRenderer(Renderer):
         shown = view.heat is self.asset or view.stretch
         return shown and self._bent(view) and warp is not None and warp.rig is not None
 
-    def _variant(self, view: View) -> tuple[str, bool, bool]:
-        """Which program draws: the mode, whether bent, whether strained."""
-        return self.asset.display.mode, self._bent(view), self._strained(view)
+    def _look(self, view: View) -> Look | None:
+        """How the field is drawn: by its mode, whether bent, whether strained."""
+        return look_of(self.asset, self._atlas.grid, self._bent(view), self._strained(view))
 
-    def _program(self, view: View) -> Program:
-        key = self._variant(view)
+    def _program(self, look: Look) -> Program:
+        key = look.file, look.defines
         if key not in self._programs:
-            mode, bent, strained = key
-            density, color = self._description.output("density"), self._description.output("rgb")
-            defines = {"MODE": MODES[mode], "VIRIDIS(t)": viridis_glsl()}
-            defines["ACTIVATE_DENSITY(x)"] = f"max(0.0, {_expression(density)})"
-            if color:
-                defines |= {"COLORED": 1, "ACTIVATE_COLOR(x)": _expression(color)}
-            defines |= (WARPED if bent else {}) | (STRAINED if strained else {})
-            self._programs[key] = Program("triplane_march.glsl", defines)
+            if len(self._programs) >= MOST_PROGRAMS:
+                self._programs.pop(next(iter(self._programs))).delete()
+            self._programs[key] = Program(look.file, dict(look.defines))
         return self._programs[key]
 
-    def _march_box(self) -> np.ndarray:
-        """What the family marches through, (2,3) in the asset's frame."""
-        space = self._description.space
-        low, high = np.array(space.low, np.float64), np.array(space.high, np.float64)
-        half = (high - low) / 2 * (1.0 - self._description.march.box_shrink)
-        return np.stack([(low + high) / 2 - half, (low + high) / 2 + half])
-
-    def _corner_depths(self, view: View, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The corners of a box in camera space (8,3), and their depths along the viewing axis (8,)."""
-        corners = np.stack(np.meshgrid(*box.T, indexing="ij"), -1).reshape(-1, 3)
-        to_camera = view.view @ self.asset.transform
-        seen = corners @ to_camera[:3, :3].T + to_camera[:3, 3]
-        return seen, -seen[:, 2]
-
-    def _covered(self, view: View) -> Rectangle:
-        """The pixels of the frame in which the box can be seen, or that of the warp."""
-        if np.linalg.det(self.asset.transform[:3, :3]) == 0:
-            return Rectangle(0, 0, 0, 0)
-        seen, depths = self._corner_depths(view, self._warp.volume.box if self._bent(view) else self._march_box())
-        whole = Rectangle(0, 0, view.width, view.height)
-        if view.camera.ortho_height is None and depths.min() <= 1e-6 * np.abs(depths).max():
-            return whole if depths.max() > 0 else Rectangle(0, 0, 0, 0)
-        clip = np.concatenate([seen, np.ones((8, 1))], 1) @ view.projection.T
-        pixels = (clip[:, :2] / clip[:, 3:] * 0.5 + 0.5) * (view.width, view.height)
-        left, bottom = np.clip(np.floor(pixels.min(0)), 0, (view.width, view.height)).astype(int)
-        right, top = np.clip(np.ceil(pixels.max(0)), 0, (view.width, view.height)).astype(int)
-        return Rectangle(int(left), int(bottom), int(right), int(top))
-
-    def _rays(self, view: View) -> dict[str, object]:
-        """The uniforms that say where the rays of `view` run through the grid."""
-        grid, transform = self._atlas.grid, self.asset.transform
-        low = np.asarray(grid.box[0], np.float64)
-        cell = (grid.box[1] - low) / grid.resolution
-        _, depths = self._corner_depths(view, self._march_box())
-        middle = float(depths.mean())
-        to_cells = np.diag(1.0 / cell) @ np.linalg.inv(transform[:3, :3])
-        origin, direction = _affine_rays(view.camera, middle)
-        origin = to_cells @ origin
-        origin[:, 2] -= to_cells @ transform[:3, 3] + low / cell
-        box = (self._march_box() - low) / cell
-        projection = view.projection
-        near = self._description.march.near
-        return {
-            "originOf": origin,
-            "directionOf": to_cells @ direction,
-            "cellSize": cell,
-            "boxLow": box[0],
-            "boxHigh": box[1],
-            "middle": middle,
-            "depthRow": (-projection[2, 2], projection[2, 3], -projection[3, 2], projection[3, 3]),
-            "nearest": -1.0 if view.camera.ortho_height is not None else near,
-            "depthRange": depth_extent(self.asset.bounds(), view.camera),
-            "cellToWorld": transform[:3, :3] @ np.diag(cell),
-            "normalToWorld": np.linalg.inv(transform[:3, :3]).T @ np.diag(cell.min() / cell),
-        }
-
-
-def _affine_rays(camera: Camera, middle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rays as affine functions of the pixel (x, y, 1), y upwards: the world point at depth `middle` along the viewing
-    axis, and the change of it per unit of depth; two (3,3) f64 to be multiplied from the left."""
-    right, up, back = camera.camera_to_world[:3, :3].T
-    below = camera.cy - camera.height
-    if camera.ortho_height is not None:
-        pixel = camera.ortho_pixel()
-        direction = np.stack([np.zeros(3), np.zeros(3), -back], 1)
-        origin = np.stack([right * pixel, up * pixel, camera.eye + pixel * (up * below - right * camera.cx)], 1)
-        return origin + middle * direction, direction
-    toward = up * below / camera.fy - right * camera.cx / camera.fx - back
-    direction = np.stack([right / camera.fx, up / camera.fy, toward], 1)
-    origin = middle * direction
-    origin[:, 2] += camera.eye
-    return origin, direction
-
-
-def _rule(march: March, density: float) -> dict[str, object]:
-    """The uniforms of the family's step rule."""
-    normalised = march.step == "normalised"
-    return {
-        "samples": float(march.samples),
-        "minChord": march.min_chord,
-        "normalisedStep": normalised,
-        "densityScale": density / march.samples if normalised else density,
-    }
-
-
-def _expression(output: Output) -> str:
-    """GLSL of what `output` makes of its raw value x."""
-    activated = ACTIVATIONS[output.activation].format(x=f"((x) + {float(output.bias)})")
-    return f"({activated} * {float(output.scale)} + {float(output.shift)})"
-
-
-def _picture_size(view: View) -> tuple[int, int]:
-    """Pixels of the picture that a field is marched into."""
-    scale = _picture_scale(view.quality)
-    return max(1, round(view.width * scale)), max(1, round(view.height * scale))
-
-
-def _picture_scale(quality: Quality) -> float:
-    """The size of the picture relative to the frame at which the work is quality.detail of the full work; the frame
-    itself is already smaller by quality.scale."""
-    wanted = np.sqrt(min(1.0, quality.detail)) / min(1.0, quality.scale)
-    return next((scale for scale in SCALES if scale <= wanted * 1.05), SCALES[-1])
-
-
-def _scissor(rectangle: Rectangle) -> None:
-    GL.glEnable(GL.GL_SCISSOR_TEST)
-    width, height = rectangle.right - rectangle.left, rectangle.top - rectangle.bottom
-    GL.glScissor(rectangle.left, rectangle.bottom, width, height)
+    def _covered(self, view: View, look: Look) -> Rectangle:
+        """The pixels of the frame in which the box can be seen, or that of the warp, or all where it does not end."""
+        if look.beyond and np.linalg.det(self.asset.transform[:3, :3]) != 0:
+            return Rectangle(0, 0, view.width, view.height)
+        box = self._warp.volume.box if self._bent(view) else march_box(self.asset, self._atlas.grid)
+        return covered_by(view, self.asset, box)
 
 
 RENDERER = RendererRecord(Triplane, TriplaneRenderer)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from assets.asset import Asset
-from assets.fields.description import FieldDescription, Group, Head, Input, Layer, March, Output, Plane, Space
+from assets.fields.description import FieldDescription, Group, Head, Input, Layer, March, Output, Plane, Space, Surface
 from assets.gaussians import Gaussians
 from assets.mesh import Mesh, MeshPart
 from assets.points import Points
@@ -56,7 +56,8 @@ def triplane() -> Triplane:
     outputs = (Output("density", (0, 1), activation="exp"), Output("rgb", (1, 4), activation="sigmoid"))
     head = Head("decoder", (Input("group", "planes"),), (Layer("weight", "bias"),), outputs)
     space = Space((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
-    return Triplane("fog", tensors, FieldDescription("test", space, (group,), (head,), March(samples=64)))
+    rules = March(samples=64), Surface(level=3.0)
+    return Triplane("fog", tensors, FieldDescription("test", space, (group,), (head,), *rules))
 
 
 KINDS: dict[str, Callable[[], Asset]] = {
@@ -112,6 +113,14 @@ def _torch(path: Path) -> None:
     torch.save({name: torch.from_numpy(array) for name, array in triposr_tensors().items()}, path)
 
 
+def _hdf5(path: Path) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for name, array in triposr_tensors().items():
+            file[name] = array
+
+
 READ_ONLY: dict[str, Callable[[Path], object]] = {
     ".gltf": _gltf,
     ".off": _through_trimesh,
@@ -121,5 +130,6 @@ READ_ONLY: dict[str, Callable[[Path], object]] = {
     ".3dxml": write_3dxml,
     ".npz": lambda path: np.savez(path, **triposr_tensors()),
     ".pt": _torch,
+    ".h5": _hdf5,
 }
 """Writers of a small file for formats that have no `save`, by the format's usual suffix."""

@@ -17,7 +17,10 @@ ROOMS = ("main", "viewer", "renderers", "assets")
 """From the roof to the ground: a room imports from itself and from those behind it in this list."""
 
 QT = {"PySide6", "PyQt6", "PyQt5", "pyqtgraph", "qtawesome", "qtpy", "shiboken6"}
-HEAVY = {"torch", "scipy", "trimesh", "PIL", "safetensors", "skimage", "DracoPy", "collada", "networkx", "lxml"}
+HEAVY = {
+    *("torch", "scipy", "trimesh", "PIL", "safetensors", "skimage", "DracoPy", "collada", "networkx", "lxml"),
+    *("h5py", "pywt"),
+}
 WITHOUT_QT = (
     *("session.py", "command_line.py", "headless/*.py", "colors.py", "exporting.py", "hands.py", "navigation.py"),
     *("bindings.py", "pointer_event.py", "drawing.py", "actions.py", "settings.py", "wording.py", "own_view.py"),

@@ -7,8 +7,10 @@ import re
 import pytest
 
 from assets.convert import conversions
+from assets.families import families
 from assets.formats import formats
 from assets.registry import records
+from tests.assets.family_signatures import SIGNATURES
 from tests.processes import ROOT
 from viewer.command_line import build_parser
 
@@ -34,6 +36,21 @@ def test_the_readme_lists_the_formats() -> None:
             (form.name, suffixes, ", ".join(form.kinds) if form.load else "–", ", ".join(form.writes) or "–")
         )
     assert table_under("Formats", read("README.md")) == expected
+
+
+def test_the_readme_lists_the_families() -> None:
+    known = sorted((family for family in families() if family.known), key=lambda family: family.name.lower())
+    assert table_under("Triplanes", read("README.md")) == [(family.name, family.about) for family in known]
+
+
+def test_the_page_of_families_lists_them_by_their_tensors() -> None:
+    known = sorted((family.name for family in families() if family.known), key=str.lower)
+    rows = table_under("Published families", read("docs/families.md"))
+    assert [row[0] for row in rows] == known and {len(row) for row in rows} == {4}
+    for name, planes, _, _ in rows:
+        words = set(re.findall(r"`([a-z_0-9.]*[a-z0-9])", planes)) - {".npy"}
+        there = ".".join(SIGNATURES[name][0])
+        assert not words or any(word.rstrip(".0") in there for word in words), name
 
 
 def test_the_readme_lists_the_conversions() -> None:
@@ -93,7 +110,7 @@ def test_the_architecture_shows_what_is_there(room: str) -> None:
         assert not sorted(there - shown)
 
 
-@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md"])
+@pytest.mark.parametrize("name", ["README.md", "ARCHITECTURE.md", "docs/families.md"])
 def test_links_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", read(name))
-    assert not [link for link in links if "://" not in link and not (ROOT / link).exists()]
+    assert not [link for link in links if "://" not in link and not (ROOT / name).parent.joinpath(link).exists()]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .decoders import lacks_decoder
 from .wording import in_sentence
 
 Test = Callable[[Any], bool]
@@ -91,6 +92,9 @@ FILE = (
            "file.open_files"),
     Action("file.open_with_decoder", "Open planes with decoder…", "File", (),
            "Open planes whose decoder lies in another file", "stack", "file.open_with_decoder"),
+    Action("file.choose_decoder", "Choose decoder…", "File", (),
+           "Open the file with the decoder of the active planes", "", "file.choose_decoder",
+           when=lambda window: lacks_decoder(window.session.scene.active)),
     Action("file.recent", "Open recent", "File", (), "Files that were open lately", "clock-counter-clockwise",
            "file.fill_recent_menu"),
     Action("file.save_as", "Save as…", "File", ("Ctrl+Shift+S", "Ctrl+E"),
@@ -248,6 +252,8 @@ VIEW = (
     *(_backgrounds(name) for name in ("gradient", "black", "grey", "white", "chequered")),
     Action("view.grid", "Grid", "View", ("Shift+G",), "Show the ground grid", "grid-four", toggles="grid", section=1),
     Action("view.axes", "Axes", "View", ("Shift+A",), "Show which way the axes point", "", toggles="axes", section=1),
+    Action("view.hide_cursor", "Hide 3D cursor", "View", (), "Put the 3D cursor away", "", "view.hide_cursor",
+           section=1, when=lambda window: window.session.cursor.point is not None),
     Action("view.exact", "Exact when still", "View", ("Shift+E",),
            "Compute the reference picture when the camera rests", "", toggles="exact_still", section=2),
     Action("view.motion", "Ease camera moves", "View", (), "Glide to a new view instead of jumping", "",
@@ -257,13 +263,15 @@ VIEW = (
 )  # fmt: skip
 
 
-def _shows_history(window: Any) -> bool:
-    return "history" in window.docks and not window.docks["history"].isHidden()
+def _shows(panel: str) -> Test:
+    return lambda window: panel in window.docks and not window.docks[panel].isHidden()
 
 
 WINDOW = (
     Action("window.history", "History", "Window", ("Ctrl+Alt+H",), "The list of changes, in a drawer below", "",
-           "edit.toggle_history", checked=_shows_history),
+           "edit.toggle_history", checked=_shows("history")),
+    Action("window.planes", "Planes", "Window", ("Ctrl+Alt+P",), "The planes of the active triplane, in a drawer below",
+           "", "view.toggle_panel", ("planes",), checked=_shows("planes")),
     Action("window.hide", "Hide all but the viewport", "Window", ("Tab",), "The viewport alone, and back", "",
            "view.toggle_interface", scope="viewport", checked=lambda window: window.interface_hidden),
     Action("window.full_screen", "Full screen", "Window", ("F11",), "Fill the screen, and back", "",

@@ -18,6 +18,7 @@ from PySide6.QtGui import QOffscreenSurface, QOpenGLContext, QSurfaceFormat
 from PySide6.QtWidgets import QApplication
 
 from assets.errors import TriptychError
+from assets.formats import ReadOptions
 
 from .exact_still import ExactStill
 from .jobs import Jobs
@@ -31,10 +32,10 @@ PICTURE_SECONDS = 120
 """Longest wait for a scene to be complete before its picture is taken anyway."""
 
 
-def main(paths: Iterable[Path], decoder: Path | None = None, picture: Path | None = None) -> int:
+def main(paths: Iterable[Path], options: ReadOptions | None = None, picture: Path | None = None) -> int:
     """Opens the window with these files and returns the exit code.
 
-    decoder: file with the decoder of planes among them. picture: where to save a picture of the window when everything
+    options: how the files are to be read. picture: where to save a picture of the window when everything
     is opened, prepared and drawn; the program ends then, with 1 where something failed. Raises TriptychError where
     OpenGL is missing.
     """
@@ -42,7 +43,7 @@ def main(paths: Iterable[Path], decoder: Path | None = None, picture: Path | Non
     window = make_window()
     window.show()
     if paths := list(paths):
-        QTimer.singleShot(0, window, lambda: window.open_paths(paths, decoder))
+        QTimer.singleShot(0, window, lambda: window.open_paths(paths, options))
     if picture is not None:
         taker = PictureTaker(window, picture)
         QTimer.singleShot(0, window, taker.look)
@@ -75,6 +76,7 @@ def make_window() -> MainWindow:
     recent = RecentFiles(settings.folder, settings.values.recent_limit)
     window = MainWindow(session, jobs, settings, recent)
     window.exact_still = ExactStill(window)
+    session.preparations.eye = lambda: window.viewport.camera.eye
     return window
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from assets.errors import BadInput
+from assets.formats import ReadOptions
 
 from .colors import parse_color
 
@@ -20,7 +22,7 @@ LARGEST_SIDE_PX = 16384
 LARGEST_PICTURE_PX = 64_000_000
 """Limits of a screenshot: the side that today's GPUs draw, and half a GiB for the float target."""
 
-SCREENSHOT_ONLY = ("size", "camera", "mode", "background", "exact")
+SCREENSHOT_ONLY = ("size", "camera", "mode", "set", "time", "background", "exact")
 
 
 @dataclass
@@ -32,15 +34,18 @@ class Request:
 
     job: str
     files: list[Path]
-    decoder: Path | None = None
+    reading: ReadOptions = field(default_factory=ReadOptions)
     json: bool = False
     out: Path | None = None
     size: tuple[int, int] | None = None
     camera: Path | None = None
     mode: str | None = None
+    display: dict[str, Any] = field(default_factory=dict)
+    time: float | None = None
     background: str | tuple[float, float, float] | None = None
     exact: bool = False
     drag: Path | None = None
+    fields: list[tuple[str, str]] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     points: Path | None = None
     samples: bool = False
@@ -70,8 +75,11 @@ def parse(arguments: list[str] | None = None) -> Request:
     chosen = [job for job in ("info", "screenshot", "export", "query", "formats") if getattr(given, job)]
     job = chosen[0] if chosen else "window"
     _check_combination(parser, given, job)
-    request = Request(job=job, files=given.files, decoder=given.decoder, json=given.json)
+    request = Request(job=job, files=given.files, json=given.json)
+    request.reading = ReadOptions(decoder=given.decoder, spz_frame=given.spz_frame)
+    request.fields = list(given.field)
     request.size, request.camera, request.mode = given.size, given.camera, given.mode
+    request.display, request.time = dict(given.set), given.time
     request.background, request.exact = given.background, given.exact
     request.drag, request.options = given.drag, dict(given.option)
     request.samples, request.window_picture = given.samples, given.window_picture
@@ -94,6 +102,20 @@ def build_parser() -> Parser:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="what to open; none: the start page")
     parser.add_argument("--version", action="version", version=f"Triptych {__version__}")
     parser.add_argument("--decoder", type=Path, metavar="WEIGHTS", help="file with the decoder of planes")
+    parser.add_argument(
+        "--spz-frame",
+        choices=("rub", "ply"),
+        default="rub",
+        help="the axes of .spz files that don't say: rub (their specification's, the default) or ply (the trainer's)",
+    )
+    parser.add_argument(
+        "--field",
+        action="append",
+        default=[],
+        type=key_and_text,
+        metavar="KEY=VALUE",
+        help="a job reads a triplane otherwise: the inspector's keys, as box=0.87, sign.z=- or padding=border; repeatable",
+    )
     jobs = parser.add_argument_group("jobs that need no window (one at a time)").add_mutually_exclusive_group()
     jobs.add_argument("--info", action="store_true", help="print kind, counts, bounds, memory, origin and warnings")
     jobs.add_argument("--screenshot", type=Path, metavar="OUT.png", help="save a picture of all FILEs together")
@@ -126,6 +148,15 @@ def _add_screenshot_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--camera", type=Path, metavar="CAM.json", help="default: a view of everything")
     group.add_argument("--mode", metavar="MODE", help="display mode, such as normals or depth")
     group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=key_and_value,
+        metavar="NAME=VALUE",
+        help="a setting of the inspector, such as level=20 or slice_at=0.3; may be repeated",
+    )
+    group.add_argument("--time", type=finite_number, metavar="T", help="when fields that change are shown")
+    group.add_argument(
         "--background", type=picture_background, metavar="COLOUR", help="a CSS name, #rrggbb, or transparent"
     )
     group.add_argument("--exact", action="store_true", help="march the decoders themselves instead of their bricks")
@@ -134,10 +165,12 @@ def _add_screenshot_options(group: argparse._ArgumentGroup) -> None:
 def _check_combination(parser: Parser, given: argparse.Namespace, job: str) -> None:
     """Refuses options of another job and a wrong number of files. Raises BadInput."""
     for name in SCREENSHOT_ONLY:
-        if getattr(given, name) and job != "screenshot":
+        if getattr(given, name) not in (None, False, []) and job != "screenshot":
             parser.error(f"--{name} belongs to --screenshot")
     if given.json and job != "info":
         parser.error("--json belongs to --info")
+    if given.field and job in ("formats", "window"):
+        parser.error("--field belongs to --info, --query, --screenshot or --export")
     if given.drag and job not in ("screenshot", "export"):
         parser.error("--drag belongs to --screenshot or --export")
     if given.option and job != "export":
@@ -181,6 +214,25 @@ def picture_background(text: str) -> str | tuple[float, float, float]:
         return parse_color(text)
     except BadInput as error:
         raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
+
+
+def finite_number(text: str) -> float:
+    """A number that is not infinite. Raises ArgumentTypeError."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return number
+
+
+def key_and_text(text: str) -> tuple[str, str]:
+    """KEY=VALUE, both as they stand there. Raises ArgumentTypeError."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key.strip(), value
 
 
 def key_and_value(text: str) -> tuple[str, Any]:

@@ -64,5 +64,9 @@ class Hands:
             hit = self._window.pick(event.x, event.y)
             if hit is not None:
                 navigator.set_pivot(hit.point)
+        elif operation == "cursor":
+            hit = self._window.pick(event.x, event.y)
+            if hit is not None:
+                self._window.session.cursor.set(hit.point)
         elif operation == "menu":
             self._window.show_view_menu()

@@ -13,14 +13,20 @@ from typing import Any
 
 from assets.asset import Asset
 from assets.edits.attributes import DisplayEdit, NameEdit, VisibleEdit
+from assets.edits.description import DecoderEdit, DescriptionEdit, edit_property
 from assets.edits.edit import Edit
 from assets.edits.history import History
 from assets.edits.scene import AddEdit, RemoveEdit
-from assets.errors import BadInput, TriptychError
+from assets.errors import BadFile, BadInput, TriptychError
+from assets.fields.adjust import decoded_like
+from assets.fields.description import FieldDescription
 from assets.formats import ReadOptions
 from assets.scene import Scene
 from assets.signal import Signal
+from assets.triplane import Triplane
 
+from .cursor import Cursor
+from .preparing import Preparing
 from .work.runner import InlineRunner, Runner, Task
 
 
@@ -28,7 +34,8 @@ class Session:
     """A scene and the verbs on it.
 
     `opened(path, assets)` and `saved(path)` tell what went well, `failed(sentence, details)` what did not; a failure
-    leaves the scene as it was.
+    leaves the scene as it was. `decoded(asset, path, asked)` tells that planes are read with the decoder in a file,
+    because somebody asked for it or on our own. cursor: the 3D cursor. preparations: what drawing the assets needs.
     """
 
     def __init__(self, runner: Runner | None = None) -> None:
@@ -38,12 +45,12 @@ class Session:
         self.opened = Signal()
         self.saved = Signal()
         self.failed = Signal()
+        self.decoded = Signal()
+        self.cursor = Cursor()
+        self._origins: weakref.WeakKeyDictionary[Asset, tuple[Path, int]] = weakref.WeakKeyDictionary()
         self._opening: list[Task] = []
-        self._preparing: dict[Asset, Task] = {}
         self._saved_versions: weakref.WeakKeyDictionary[Asset, int] = weakref.WeakKeyDictionary()
-        self.scene.added.connect(self._prepare)
-        self.scene.removed.connect(self._stop_preparing)
-        self.scene.changed.connect(self._on_changed)
+        self.preparations = Preparing(self.scene, self.runner, self._fail)
 
     @property
     def opening(self) -> bool:
@@ -53,7 +60,7 @@ class Session:
     @property
     def preparing(self) -> bool:
         """Whether something is still being made for drawing."""
-        return any(not task.over for task in self._preparing.values())
+        return self.preparations.busy
 
     @property
     def unsaved(self) -> list[Asset]:
@@ -61,9 +68,9 @@ class Session:
         versions = self.history.versions()
         return [asset for asset in self.scene if versions.get(asset, 0) != self._saved_versions.get(asset, 0)]
 
-    def open(self, paths: Iterable[str | Path], decoder: Path | None = None) -> list[Task]:
+    def open(self, paths: Iterable[str | Path], options: ReadOptions | None = None) -> list[Task]:
         """Opens each file on its own: a bad one does not keep the others from coming."""
-        tasks = [self._open_task(Path(path), decoder) for path in paths]
+        tasks = [self._open_task(Path(path), options or ReadOptions()) for path in paths]
         self._opening = [task for task in self._opening if not task.over] + tasks
         return [self.runner.start(task) for task in tasks]
 
@@ -139,7 +146,47 @@ class Session:
         """Shows the asset as when it was opened."""
         with self.history.group("Reset display", asset.name):
             for entry in type(asset.display).settings():
-                self.set_display(asset, entry.name, entry.default)
+                self.set_display(asset, entry.name, asset.display_default(entry.name))
+
+    def set_description(self, asset: Triplane, description: FieldDescription) -> bool:
+        """Describes a triplane otherwise. Its bricks are made anew, and a warp goes where the box is another one."""
+        return self.do(DescriptionEdit(asset, description))
+
+    def describe(self, asset: Triplane, key: str, value: Any) -> bool:
+        """Sets one property of the description (see assets/fields/adjust.py). Returns whether it was possible."""
+        try:
+            edit = edit_property(asset, key, value)
+        except BadInput as error:
+            self.failed.emit(str(error), "")
+            return False
+        return edit.after["description"] == asset.description or self.do(edit)
+
+    def give_decoder(
+        self,
+        asset: Triplane,
+        path: Path,
+        asked: bool = True,
+        on_failure: Callable[[TriptychError, str], None] | None = None,
+    ) -> Task | None:
+        """Reads the decoder of `asset`, and of what came from the same file without one, from the file `path`.
+
+        asked: it is a change that can be taken back; else it belongs to the opening. on_failure: whom to tell instead
+        of all.
+        """
+        fail = on_failure or self._fail
+        planes, _ = self._origins.get(asset, (None, 0))
+        if planes is None:
+            fail(BadInput(f"{asset.name}: was not read from a file, so no decoder can be read beside it."), "")
+            return None
+        return self.runner.start(
+            Task(
+                title=f"Reading {path.name}",
+                function="assets.formats:open_path",
+                arguments=(planes, ReadOptions(decoder=path)),
+                on_result=lambda found: self._decode(planes, path, found, asked, fail),
+                on_failure=fail,
+            )
+        )
 
     def save(
         self,
@@ -162,52 +209,60 @@ class Session:
             )
         )
 
-    def _open_task(self, path: Path, decoder: Path | None) -> Task:
+    def _open_task(self, path: Path, options: ReadOptions) -> Task:
         return Task(
             title=f"Opening {path.name}",
             function="assets.formats:open_path",
-            arguments=(path, ReadOptions(decoder=decoder)),
-            on_result=lambda assets: self._take(path, assets),
-            on_failure=self._fail,
+            arguments=(path, options),
+            on_result=lambda assets: self._take(path, assets, options.decoder),
+            on_failure=lambda error, details: self._on_unopened(path, options.decoder, error, details),
         )
 
-    def _take(self, path: Path, assets: list[Asset]) -> None:
+    def _take(self, path: Path, assets: list[Asset], decoder: Path | None) -> None:
+        with self.preparations.held():
+            for number, asset in enumerate(assets):
+                self._origins[asset] = (path, number)
+                self.scene.add(asset)
+            if assets:
+                self.scene.activate(assets[0])
+            self.opened.emit(path, assets)
         for asset in assets:
-            self.scene.add(asset)
-        if assets:
-            self.scene.activate(assets[0])
-        self.opened.emit(path, assets)
+            if decoder is not None and isinstance(asset, Triplane) and asset.has_decoder:
+                self.decoded.emit(asset, decoder, True)
+
+    def _on_unopened(self, path: Path, decoder: Path | None, error: TriptychError, details: str) -> None:
+        """A file that holds nothing to see may be the decoder that the active planes lack."""
+        active = self.scene.active
+        if decoder is None and isinstance(error, BadFile) and isinstance(active, Triplane) and not active.has_decoder:
+            self.give_decoder(active, path, on_failure=lambda *_: self._fail(error, details))
+        else:
+            self._fail(error, details)
+
+    def _decode(
+        self, planes: Path, path: Path, found: list[Asset], asked: bool, fail: Callable[[TriptychError, str], None]
+    ) -> None:
+        """Gives what came from the file `planes` and lacks a decoder the one that `found` was read with."""
+        lacking = [asset for asset in self.scene if self._origins.get(asset, ("",))[0] == planes]
+        lacking = [asset for asset in lacking if isinstance(asset, Triplane) and not asset.has_decoder]
+        try:
+            pairs = [(asset, decoded_like(asset, found, self._origins[asset][1], path)) for asset in lacking]
+        except BadFile as error:
+            fail(error, "")
+            return
+        edits = [DecoderEdit(asset, decoded, path.name) for asset, decoded in pairs]
+        if asked:
+            with self.history.group("Decoder", path.name):
+                for edit in edits:
+                    self.do(edit)
+        else:
+            for edit in edits:
+                edit.apply()
+        for asset in lacking:
+            self.decoded.emit(asset, path, asked)
 
     def _on_saved(self, asset: Asset, version: int, path: Path) -> None:
         self._saved_versions[asset] = version
         self.saved.emit(path)
-
-    def _on_changed(self, asset: Asset, part: str) -> None:
-        if part == "data":
-            # What is on its way was made from other data.
-            self._stop_preparing(asset)
-            self._prepare(asset)
-
-    def _stop_preparing(self, asset: Asset) -> None:
-        task = self._preparing.pop(asset, None)
-        if task is not None:
-            self.runner.cancel(task)
-
-    def _prepare(self, asset: Asset) -> None:
-        """Begins to make what drawing the asset needs, where it is missing and not on its way."""
-        task = self._preparing.get(asset)
-        if asset.preparation() is None or (task is not None and not task.over):
-            return
-        task = Task(
-            title=f"Preparing {asset.name}",
-            function="assets.preparation:prepare",
-            arguments=(asset,),
-            lane="making",
-            on_partial=asset.accept,
-            on_failure=self._fail,
-        )
-        self._preparing[asset] = task
-        self.runner.start(task)
 
     def _try(self, change: Callable[[], Any]) -> bool:
         """Makes a change. One that is impossible is told, and returns False as one that says so."""

@@ -9,6 +9,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from .widgets.error_bar import ErrorBar
+from .widgets.offer_bar import OfferBar
 from .widgets.progress_chips import ProgressChips
 from .widgets.start_page import StartPage
 from .widgets.view_strip import ViewStrip
@@ -33,12 +34,13 @@ class Stage(QWidget):
         self.badge.setObjectName("badge")
         self.start_page = StartPage(window, self)
         self.errors = ErrorBar(self)
+        self.offer = OfferBar(window, self)
         self.drop = QLabel("Drop to open", self)
         self.drop.setObjectName("dropOverlay")
         self.drop.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.drop.hide()
         self.setFocusProxy(self.viewport)
-        for widget in (self.strip, self.chips, self.badge, self.errors):
+        for widget in (self.strip, self.chips, self.badge, self.errors, self.offer):
             widget.installEventFilter(self)
         self.set_empty(True)
 
@@ -95,10 +97,11 @@ class Stage(QWidget):
         self.start_page.setGeometry(0, 0, width, height)
         self.drop.setGeometry(QRect(0, 0, width, height).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN))
         top = MARGIN
-        if self.errors.isVisibleTo(self):
-            wide = max(0, width - 2 * MARGIN)
-            self.errors.setGeometry(MARGIN, top, wide, self.errors.layout().heightForWidth(wide))
-            top += self.errors.height() + 8
+        for bar in (self.errors, self.offer):
+            if bar.isVisibleTo(self):
+                wide = max(0, width - 2 * MARGIN)
+                bar.setGeometry(MARGIN, top, wide, bar.layout().heightForWidth(wide))
+                top += bar.height() + 8
         self.strip.adjustSize()
         self.strip.move(MARGIN, top)
         self.chips.adjustSize()

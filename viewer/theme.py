@@ -164,6 +164,7 @@ QLabel#badge {{ background: {glass}; border: 1px solid {line}; border-radius: 10
 QFrame#chip {{ background: {glass}; border: 1px solid {line}; border-radius: 6px; }}
 QWidget#panelContent {{ background: {panel}; }}
 QFrame#panelFooter {{ background: {panel}; border: none; border-top: 1px solid {line}; }}
+QFrame#offerBar {{ background: {raised}; border: 1px solid {accent}; border-radius: 6px; }}
 QFrame#errorBar {{ background: {error_ground}; border: 1px solid {error}; border-radius: 6px; }}
 QPlainTextEdit {{ background: {window}; border: 1px solid {line}; border-radius: 4px; color: {quiet}; }}
 QWidget#startPage, QWidget#startContent {{ background: {window}; }}

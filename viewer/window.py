@@ -18,8 +18,11 @@ from PySide6.QtWidgets import (
 )
 
 from assets.asset import Asset
+from assets.formats import ReadOptions
 
 from .actions import action
+from .cursor import with_cursor
+from .decoders import DecoderDesk, KnownDecoders, lacks_decoder
 from .docks import Docks
 from .drag.desk import DragDesk
 from .hands import Hands
@@ -60,10 +63,12 @@ class MainWindow(QMainWindow):
         self.active_tool = self.tools[0]
         self.interface_hidden = False
         self.docks = Docks(self)
+        self.decoders = DecoderDesk(session, KnownDecoders(settings.folder))
         self.recent_menu = QMenu(self)
         self._hands = Hands(self)
         self.drag_desk = DragDesk(self)
         self.dragging, self.hand = self.drag_desk.dragging, self.drag_desk.hand
+        self.viewport.extras = lambda: with_cursor(self.drag_desk.frame_settings(), session.cursor)
         self._menus = Menus(self)
         self._own_view = OwnView(session.scene, self.navigator, settings.values, lambda: self.viewport.pixel_size)
         self._awaiting_thumbnail: list[tuple[Path, list[Asset]]] = []
@@ -98,9 +103,9 @@ class MainWindow(QMainWindow):
         """Performs the action with this id."""
         self._menus.do(action(name))
 
-    def open_paths(self, paths: Iterable[str | Path], decoder: Path | None = None) -> None:
+    def open_paths(self, paths: Iterable[str | Path], options: ReadOptions | None = None) -> None:
         """Opens files; what goes wrong appears in the bar."""
-        self.session.open(paths, decoder)
+        self.session.open(paths, options)
 
     def pick(self, x: float, y: float) -> Any:
         """What is seen at a position of the viewport: a Hit, or None."""
@@ -204,6 +209,8 @@ class MainWindow(QMainWindow):
             signal.connect(self._on_scene)
         scene.changed.connect(self._on_asset)
         session.history.changed.connect(self._on_history)
+        session.cursor.changed.connect(self._on_cursor)
+        self.decoders.said.connect(self.say)
         self.settings.changed.connect(self._on_settings)
         self.recent.changed.connect(self._fill_recent_menu)
         self.jobs.changed.connect(self._on_task)
@@ -226,6 +233,8 @@ class MainWindow(QMainWindow):
         self.recent.note(path, kinds)
         self._own_view.take_in(assets)
         self._awaiting_thumbnail.append((path, assets))
+        if any(lacks_decoder(asset) for asset in assets):
+            self.panel("planes")
 
     def _on_saved(self, path: Path) -> None:
         self.say(f"Saved {path}")
@@ -241,6 +250,10 @@ class MainWindow(QMainWindow):
         self._tell_empty()
         self._tell_title()
         self.status.tell_counts()
+        self._menus.refresh()
+
+    def _on_cursor(self) -> None:
+        self.viewport.show_marks()
         self._menus.refresh()
 
     def _on_history(self) -> None:

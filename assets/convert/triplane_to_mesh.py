@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..asset import Provenance
 from ..errors import BadInput
-from ..fields.decoder import Field, bounded_threads
+from ..fields.decoder import Field
 from ..fields.description import Surface
 from ..fields.level_set import LevelSet, Triangles, extract, surface_of
-from ..mesh import Mesh, MeshPart
-from ..meshes.normals import unit, vertex_normals
+from ..fields.painting import colors_at, normals_at, painted
+from ..fields.showing import shown
+from ..mesh import Material, Mesh, MeshPart
+from ..meshes.normals import vertex_normals
 from ..progress import Job, Progress, stage
 from . import Conversion, checked_numbers
 
 if TYPE_CHECKING:
     from ..triplane import Triplane
 
-LEAST, MOST = 8, 512
-"""Cells along the longest side of the box."""
+LEAST, MOST = 8, 513
+"""Corners of the lattice along the longest side of the box."""
 
 SLOPE_STEP = 0.5
 """Cells to each side over which the slope is measured."""
@@ -28,88 +31,101 @@ SLOPE_STEP = 0.5
 THIN = 0.75
 """Cells around the zero of an unsigned distance, which has no inside, that become matter."""
 
-TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float64)
-"""Directions of which four differences make a gradient."""
+COLOURS = dict.fromkeys(("vertices", "yes", "true", "1"), "vertices")
+COLOURS |= dict.fromkeys(("none", "no", "false", "0"), "none") | {"texture": "texture"}
+"""What the option colour may say, and where the colours go."""
 
 
 def convert(
     triplane: Triplane,
     resolution: int | None = None,
     level: float | None = None,
-    colour: bool = True,
-    time: float = 0.0,
+    colour: str | bool = "vertices",
+    texture_size: int = 1024,
+    time: float | None = None,
 ) -> Job[Mesh]:
     """The surface of `triplane`, in its frame and with its transform.
 
-    resolution: cells along the longest side of the box; level: of the family's density or distance at which the surface
-    lies; None: the family's own. colour: whether vertices get the field's colour, where it depends on the direction as
-    seen straight from outside. time: for fields that change. The mesh is closed: matter ends at the sides of the box.
-    Raises BadInput for a field without a decoder or a surface, and for options outside their range.
+    resolution: corners of the lattice along the longest side of the box, None: the family's own, at most 513. level: of
+    the family's density or distance at which the surface lies, None: what the display shows, which is the family's own
+    where nobody changed it. colour: the field's, at "vertices" or on a "texture" of texture_size² texels, or "none";
+    where it depends on the direction, as seen straight from outside. time: for fields that change, None: that of the
+    display. The mesh is closed: matter ends at the sides of the box; a texture cuts it open along the seams of its
+    charts, where vertices lie twice. Raises BadInput for a field without a decoder or a surface, and for options
+    outside their range.
     """
-    surface = surface_of(triplane.description)
-    resolution, level, colour, time = _check(resolution, level, colour, time, surface)
+    wanted = _Wanted.of(triplane, resolution, level, colour, texture_size, time)
     yield Progress(0, 1, "Preparing the decoder")
     box = np.array([triplane.description.space.low, triplane.description.space.high], np.float64)
     if triplane.warp is not None:
         box = np.array(triplane.warp.volume.box, np.float64)
-    cell = float((box[1] - box[0]).max()) / resolution
-    if surface.field == "udf" and not level > 0:
-        level = THIN * cell
-    surface = Surface(surface.field, level, resolution, surface.matter)
-    level_set = LevelSet(Field(triplane), surface, box, time)
-    triangles = yield from stage(extract(level_set, resolution), 0.0, 0.8)
+    cell = float((box[1] - box[0]).max()) / (wanted.surface.resolution - 1)
+    surface = wanted.surface
+    if surface.field == "udf" and not surface.level > 0:
+        surface = replace(surface, level=THIN * cell)
+    level_set = LevelSet(Field(triplane), surface, box, wanted.time)
+    triangles = yield from stage(extract(level_set, surface.resolution), 0.0, wanted.share)
     if not len(triangles.faces):
-        raise BadInput(f"{triplane.name}: has no surface at a {surface.field} of {level:g}.")
-    part = yield from stage(_dressed(triplane, level_set, triangles, cell, colour), 0.8, 1.0)
-    declared = {"extracted from": triplane.name, "level": f"{surface.field} {level:g}", "resolution": str(resolution)}
-    mesh = Mesh(triplane.name, [part], provenance=Provenance(family=triplane.provenance.family, declared=declared))
+        raise BadInput(f"{triplane.name}: has no surface at a {surface.field} of {surface.level:g}.")
+    mesh = yield from stage(_dressed(triplane.name, level_set, triangles, cell, wanted), wanted.share, 1.0)
+    level_text, count = f"{surface.field} {surface.level:g}", str(surface.resolution)
+    declared = {"extracted from": triplane.name, "level": level_text, "resolution": count}
+    mesh.provenance = Provenance(family=triplane.provenance.family, declared=declared)
     mesh.transform, mesh.visible = triplane.transform.copy(), triplane.visible
     return mesh
 
 
-def _check(resolution: Any, level: Any, colour: Any, time: Any, surface: Surface) -> tuple[int, float, bool, float]:
-    ranges = {
-        "resolution": (min(surface.resolution, MOST) if resolution is None else resolution, int, LEAST, MOST),
-        "level": (surface.level if level is None else level, float, -1e6, 1e6),
-        "time": (time, float, -1e6, 1e6),
-    }
-    number, threshold, moment = checked_numbers(ranges)
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if str(colour).lower() not in words:
-        raise BadInput(f"The option colour is yes or no, not {colour!r}.")
-    return number, threshold, words[str(colour).lower()], moment
+@dataclass(frozen=True)
+class _Wanted:
+    """The options, checked. colour: one of `COLOURS`."""
+
+    surface: Surface
+    colour: str
+    texture_size: int
+    time: float
+
+    @property
+    def share(self) -> float:
+        """How much of the time the surface takes; its look takes the rest."""
+        return 0.4 if self.colour == "texture" else 0.8
+
+    @classmethod
+    def of(cls, triplane: Triplane, resolution: Any, level: Any, colour: Any, texture_size: Any, time: Any) -> _Wanted:
+        """Raises BadInput for what lies outside its range."""
+        surface, seen = surface_of(triplane.description), shown(triplane.description)
+        if level is None:
+            level = triplane.display.level if seen.output.name == surface.field else surface.level
+        ranges = {
+            "resolution": (min(surface.resolution, MOST) if resolution is None else resolution, int, LEAST, MOST),
+            "level": (level, float, -1e6, 1e6),
+            "texture_size": (texture_size, int, 64, 8192),
+            "time": (triplane.display.time if time is None else time, float, -1e6, 1e6),
+        }
+        cells, threshold, texels, moment = checked_numbers(ranges)
+        where = COLOURS.get(str(colour).lower())
+        if where is None:
+            raise BadInput(f"The option colour is vertices, texture or none, not {colour!r}.")
+        where = where if triplane.description.output("rgb") is not None else "none"
+        return cls(replace(surface, level=threshold, resolution=cells), where, texels, moment)
 
 
-def _dressed(triplane: Triplane, level_set: LevelSet, triangles: Triangles, cell: float, colour: bool) -> Job[MeshPart]:
-    """The triangles with normals and colours of the field."""
-    vertices = triangles.vertices.astype(np.float32)
-    faces = triangles.faces.astype(np.uint32)
-    normals = np.zeros_like(vertices)
-    colour = colour and triplane.description.output("rgb") is not None
-    colors = np.full((len(vertices), 4), 255, np.uint8) if colour else None
-    for start in range(0, len(vertices), level_set.field.chunk):
-        rows = slice(start, start + level_set.field.chunk)
-        normals[rows] = _normals(level_set, triangles.vertices[rows], SLOPE_STEP * cell)
-        yield Progress(start + 0.6 * len(vertices[rows]), len(vertices), "Looking at the surface")
-        if colour:
-            with bounded_threads():
-                asked = level_set.ask(level_set.tensor(vertices[rows]), level_set.tensor(-normals[rows]))["rgb"]
-                colors[rows, :3] = (asked.clamp(0, 1) * 255).round().cpu().numpy()
-        yield Progress(start + len(vertices[rows]), len(vertices), "Looking at the surface")
+def _dressed(name: str, level_set: LevelSet, triangles: Triangles, cell: float, wanted: _Wanted) -> Job[Mesh]:
+    """The triangles with normals and colours of the field, as a mesh of one part."""
+    vertices, faces = triangles.vertices.astype(np.float32), triangles.faces.astype(np.uint32)
+    share = {"none": 1.0, "vertices": 0.8, "texture": 0.1}[wanted.colour]
+    normals = yield from stage(normals_at(level_set, triangles.vertices, SLOPE_STEP * cell), 0.0, share)
     lost = ~normals.any(1)
     if lost.any():
         normals[lost] = vertex_normals(vertices, faces)[lost]
-    return MeshPart(triplane.name, vertices, faces, normals, colors=colors)
-
-
-def _normals(level_set: LevelSet, points: np.ndarray, reach: float) -> np.ndarray:
-    """Unit normals (N,3) f32 at `points` (N,3), out of matter; 0 where the field is flat."""
-    slope = np.zeros_like(points)
-    for direction in TETRAHEDRON:
-        with bounded_threads():
-            value = level_set.at(level_set.tensor(points + reach * direction))
-        slope -= value.cpu().numpy()[:, None] * direction
-    return unit(slope).astype(np.float32)
+    part = MeshPart(name, vertices, faces, normals)
+    if wanted.colour == "texture":
+        part, texture = yield from stage(painted(level_set, part, wanted.texture_size), share, 1.0)
+        part.material = 0
+        return Mesh(name, [part], materials=[Material(name, base_color_texture=texture)])
+    if wanted.colour == "vertices":
+        colors = yield from stage(colors_at(level_set, vertices, normals), share, 1.0)
+        part.colors = np.concatenate([colors, np.full((len(colors), 1), 255, np.uint8)], 1)
+    return Mesh(name, [part])
 
 
 CONVERSION = Conversion(
@@ -118,9 +134,10 @@ CONVERSION = Conversion(
     "Extract a surface",
     convert,
     {
-        "resolution": "cells along the longest side of the box (the family's, at most 512)",
+        "resolution": "points along the longest side of the box (the family's, at most 513)",
         "level": "of the density or distance at which the surface lies (the family's)",
-        "colour": "colours of the field at the vertices, yes or no (yes)",
-        "time": "for fields that change (0)",
+        "colour": "the field's, at vertices, on a texture, or none (vertices)",
+        "texture_size": "texels along a side of the texture (1024)",
+        "time": "for fields that change (what is shown)",
     },
 )

@@ -24,7 +24,8 @@ VANISHING = -1e4
 SURELY_EMPTY = 100.0
 """Size of the logit of an occupancy where there is nothing."""
 
-Ask = Callable[["torch.Tensor", "torch.Tensor | None", "torch.Tensor | None"], "dict[str, torch.Tensor]"]
+Maybe = "torch.Tensor | None"
+Ask = Callable[["torch.Tensor", Maybe, Maybe, Maybe], "dict[str, torch.Tensor]"]
 
 
 class Bent:
@@ -35,7 +36,12 @@ class Bent:
         self._outputs = [output for head in description.heads for output in head.outputs]
 
     def raw(
-        self, ask: Ask, points: torch.Tensor, viewdirs: torch.Tensor | None, time: torch.Tensor | None
+        self,
+        ask: Ask,
+        points: torch.Tensor,
+        viewdirs: torch.Tensor | None,
+        time: torch.Tensor | None,
+        radius: torch.Tensor | None,
     ) -> dict[str, torch.Tensor]:
         """What `Field.raw` returns for moved `points` (N,3); `ask` answers for places at rest."""
         import torch
@@ -44,14 +50,15 @@ class Bent:
         there = torch.nonzero(present & self._in_the_box(rest))[:, 0]
         if self.description.needs_viewdirs:
             viewdirs = self.volume.turn_back(points[there], viewdirs.to(points)[there])
-        found = ask(rest[there], viewdirs, None if time is None else time.to(points.device)[there])
+        time, radius = (None if each is None else each.to(points.device)[there] for each in (time, radius))
+        found = ask(rest[there], viewdirs, time, radius)
         whole = {}
         for output in self._outputs:
             values = found[output.name]
             if output.blob is not None:
                 # The caller will add the blob of the moved place.
                 values = values + blob_at(output.blob, rest[there]) - blob_at(output.blob, points[there])
-            whole[output.name] = self._nothing(output, points)
+            whole[output.name] = nothing(self.description, output, points)
             whole[output.name][there] = values
         return whole
 
@@ -63,22 +70,28 @@ class Bent:
         low, high = (rest.new_tensor(side) for side in (space.low, space.high))
         return ((rest >= low) & (rest <= high)).all(1)
 
-    def _nothing(self, output: Output, points: torch.Tensor) -> torch.Tensor:
-        """Raw values (N,c) of an output at `points` where there is nothing."""
-        before = unactivated(output.activation, (self._empty_value(output) - output.shift) / (output.scale or 1.0))
-        width = output.channels[1] - output.channels[0]
-        values = points.new_full((len(points), width), before - output.bias)
-        return values if output.blob is None else values - blob_at(output.blob, points)
 
-    def _empty_value(self, output: Output) -> float:
-        """What an output is where there is no matter."""
-        space, surface = self.description.space, self.description.surface
-        far = {"sdf": math.dist(space.low, space.high), "udf": math.dist(space.low, space.high)}
-        far["occupancy_logit"] = -SURELY_EMPTY
-        value = far.get(output.name, 0.0)
-        if output.name == surface.field and value:
-            return abs(value) * (-1.0 if surface.matter == "above" else 1.0)
-        return value
+def nothing(description: FieldDescription, output: Output, points: torch.Tensor) -> torch.Tensor:
+    """Raw values (N,c) of an output at `points` (N,3) where there is nothing; of labels, the first hidden one's."""
+    width = output.channels[1] - output.channels[0]
+    if output.name == "label":
+        hidden = [label.hidden for label in description.labels]
+        sure = [SURELY_EMPTY * (True in hidden and index == hidden.index(True)) for index in range(width)]
+        return points.new_tensor(sure).expand(len(points), width).clone()
+    before = unactivated(output.activation, (_empty_value(description, output) - output.shift) / (output.scale or 1.0))
+    values = points.new_full((len(points), width), before - output.bias)
+    return values if output.blob is None else values - blob_at(output.blob, points)
+
+
+def _empty_value(description: FieldDescription, output: Output) -> float:
+    """What an output is where there is no matter."""
+    space, surface = description.space, description.surface
+    far = {"sdf": math.dist(space.low, space.high), "udf": math.dist(space.low, space.high)}
+    far["occupancy_logit"] = -SURELY_EMPTY
+    value = far.get(output.name, 0.0)
+    if output.name == surface.field and value:
+        return abs(value) * (-1.0 if surface.matter == "above" else 1.0)
+    return value
 
 
 def unactivated(name: str, value: float) -> float:

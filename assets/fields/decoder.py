@@ -11,19 +11,20 @@ that waits for the slower core.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import BadInput
 from ..progress import Job, Progress, run
-from ..splats.spherical_harmonics import basis
-from .description import Blob, Encoding, FieldDescription, Group, Head, Input, Layer, Output, Plane, Space
+from .description import Blob, FieldDescription, Group, Head, Input, Layer, Output, Plane
 from .description_check import check_tensors
+from .encodings import encode
+from .sampling import combine, halved, map_radius, map_to_box, runs, sample
 
 if TYPE_CHECKING:
     import torch
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
 THREADS = max(1, (os.cpu_count() or 1) // 2)
 """torch threads of one evaluation on the CPU."""
 
-CHUNK = 8192
-"""Points that are evaluated at once on the CPU: 12 ms of a TripoSR decoder on one core, activations in its cache."""
+CHUNK = 4096
+"""Points that are evaluated at once on the CPU: 7 ms of a TripoSR decoder on one core, activations in its cache."""
+
+MATTER = {"density", "sdf", "udf", "occupancy_logit", "label"}
+"""Outputs that say where matter is."""
 
 CUDA_CHUNK = 1 << 20
 """The same on a GPU, where launching is what costs."""
@@ -80,6 +84,8 @@ class Field:
         check_tensors(self.description, {name: array.shape for name, array in triplane.tensors.items()})
         named = {*self.description.plane_tensors(), *self.description.decoder_tensors()}
         self._tensors = {name: self._upload(triplane.tensors[name]) for name in named}
+        # Per tensor of planes, the levels of its pyramid of means that were asked for, the planes themselves first.
+        self._pyramids = {name: [_channels_last(self._tensors.pop(name))] for name in self.description.plane_tensors()}
         self._bent = None if rest or triplane.warp is None else Bent(triplane.warp.volume, triplane.description)
 
     def _upload(self, array: np.ndarray) -> torch.Tensor:
@@ -93,38 +99,64 @@ class Field:
         return CUDA_CHUNK if self.device.type == "cuda" else CHUNK
 
     def raw(
-        self, points: torch.Tensor, viewdirs: torch.Tensor | None = None, time: torch.Tensor | None = None
+        self,
+        points: torch.Tensor,
+        viewdirs: torch.Tensor | None = None,
+        time: torch.Tensor | None = None,
+        radius: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
         """Each output before its activation: {name: (N,c) f32} on the field's device.
 
-        points: (N,3) in the asset's frame; viewdirs: (N,3) unit, from the eye to the point; time: (N,). Raises
-        BadInput where the field needs one of them and it is not given.
+        points: (N,3) in the asset's frame; viewdirs: (N,3) unit, from the eye to the point; time: (N,); radius: (N,) of
+        the balls that the samples stand for, in the asset's units, None for points. Raises BadInput where the field
+        needs a direction or a time and it is not given.
         """
         points = points.to(self.device, non_blocking=True).float()
         if self._bent is None:
-            return self._raw_at_rest(points, viewdirs, time)
+            return self._raw_at_rest(points, viewdirs, time, radius)
         self._demand(viewdirs, time)
-        return self._bent.raw(self._raw_at_rest, points, viewdirs, time)
+        return self._bent.raw(self._raw_at_rest, points, viewdirs, time, radius)
 
     def _raw_at_rest(
-        self, points: torch.Tensor, viewdirs: torch.Tensor | None, time: torch.Tensor | None
+        self,
+        points: torch.Tensor,
+        viewdirs: torch.Tensor | None,
+        time: torch.Tensor | None,
+        radius: torch.Tensor | None,
     ) -> dict[str, torch.Tensor]:
         """`raw` for places at rest."""
-        sources = self._sources(points, viewdirs, time)
+        sources = self._sources(points, viewdirs, time, radius)
         last: dict[str, torch.Tensor] = {}
         outputs: dict[str, torch.Tensor] = {}
         for head in self.description.heads:
             last[head.name] = self._run_head(head, sources, last)
             for output in head.outputs:
                 outputs[output.name] = last[head.name][:, slice(*output.channels)]
+        if self.description.space.outside == "empty":
+            self._empty_outside(outputs, points, sources["position"])
         return outputs
 
+    def _empty_outside(self, outputs: dict[str, torch.Tensor], points: torch.Tensor, position: torch.Tensor) -> None:
+        """Makes nothing of what is not strictly in the box, as Tri-MipRF does."""
+        import torch
+
+        from .bent import nothing
+
+        inside = (position.abs() < 1).all(1, keepdim=True)
+        for name in outputs.keys() & MATTER:
+            output = self.description.output(name)
+            outputs[name] = torch.where(inside, outputs[name], nothing(self.description, output, points))
+
     def values(
-        self, points: torch.Tensor, viewdirs: torch.Tensor | None = None, time: torch.Tensor | None = None
+        self,
+        points: torch.Tensor,
+        viewdirs: torch.Tensor | None = None,
+        time: torch.Tensor | None = None,
+        radius: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
         """What `query` returns, as (N,c) tensors on the field's device."""
         found: dict[str, torch.Tensor] = {}
-        for name, raw in self.raw(points, viewdirs, time).items():
+        for name, raw in self.raw(points, viewdirs, time, radius).items():
             output = self.description.output(name)
             if name in ("density", "rgb"):
                 found[f"{name}_raw"] = raw
@@ -132,47 +164,51 @@ class Field:
         return found
 
     def query(
-        self, points: np.ndarray, viewdirs: np.ndarray | None = None, time: np.ndarray | None = None
+        self,
+        points: np.ndarray,
+        viewdirs: np.ndarray | None = None,
+        time: np.ndarray | None = None,
+        radius: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
         """The field at `points` (N,3) of the asset's frame (world points: apply the inverse of its transform first).
 
         Returns, of density_raw, density, rgb_raw, rgb, sdf, udf, occupancy_logit, deformation, features and label,
         those that the family has, each (N,c) f32 with one column for what is one number; label (N,1) i64. viewdirs:
-        (N,3) from the eye to the point, any length, in the same frame; time: (N,) or one number. Raises BadInput.
+        (N,3) from the eye to the point, any length, in the same frame; time, radius: (N,) or one number. Raises
+        BadInput.
         """
-        return run(self.query_job(points, viewdirs, time))
+        return run(self.query_job(points, viewdirs, time, radius))
 
     def query_job(
-        self, points: np.ndarray, viewdirs: np.ndarray | None = None, time: np.ndarray | None = None
+        self,
+        points: np.ndarray,
+        viewdirs: np.ndarray | None = None,
+        time: np.ndarray | None = None,
+        radius: np.ndarray | None = None,
     ) -> Job[dict[str, np.ndarray]]:
         """`query` as a job, for many points."""
-        points, viewdirs, time = self._check_query(points, viewdirs, time)
+        points, viewdirs = self._check_query(points, viewdirs)
+        time, radius = _per_point(time, "Time", len(points)), _per_point(radius, "A radius", len(points))
         import torch
 
         parts: list[dict[str, np.ndarray]] = []
         for start in range(0, max(len(points), 1), self.chunk):
             rows = slice(start, start + self.chunk)
-            batch = [None if a is None else torch.from_numpy(a[rows]) for a in (points, viewdirs, time)]
+            batch = [None if a is None else torch.from_numpy(a[rows]) for a in (points, viewdirs, time, radius)]
             with bounded_threads():
                 parts.append({name: value.cpu().numpy() for name, value in self.values(*batch).items()})
             yield Progress(min(start + self.chunk, len(points)), len(points), "Evaluating the field")
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _check_query(
-        self, points: np.ndarray, viewdirs: np.ndarray | None, time: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    @staticmethod
+    def _check_query(points: np.ndarray, viewdirs: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
         points = _float_rows(points, "points")
         if viewdirs is not None:
             viewdirs = _float_rows(viewdirs, "viewdirs")
             if len(viewdirs) != len(points):
                 raise BadInput(f"There are {len(points)} points but {len(viewdirs)} viewdirs.")
             viewdirs = viewdirs / np.maximum(np.linalg.norm(viewdirs, axis=1, keepdims=True), 1e-12)
-        if time is not None:
-            time = np.asarray(time, np.float32)
-            if time.ndim > 1 or (time.ndim == 1 and len(time) != len(points)):
-                raise BadInput(f"Time is one number or one per point, not an array of shape {list(time.shape)}.")
-            time = np.broadcast_to(time, len(points)).copy()
-        return points, viewdirs, time
+        return points, viewdirs
 
     def _demand(self, viewdirs: torch.Tensor | None, time: torch.Tensor | None) -> None:
         if self.description.needs_viewdirs and viewdirs is None:
@@ -180,7 +216,13 @@ class Field:
         if self.description.needs_time and time is None:
             raise BadInput("This field changes over time: give a time.")
 
-    def _sources(self, points: torch.Tensor, viewdirs: torch.Tensor | None, time: torch.Tensor | None) -> dict:
+    def _sources(
+        self,
+        points: torch.Tensor,
+        viewdirs: torch.Tensor | None,
+        time: torch.Tensor | None,
+        radius: torch.Tensor | None,
+    ) -> dict:
         self._demand(viewdirs, time)
         space = self.description.space
         sources: dict[str, Any] = {"position": map_to_box(points, space)}
@@ -189,13 +231,19 @@ class Field:
         if time is not None:
             first, last = space.time
             sources["time"] = (time.to(self.device).float().reshape(-1, 1) - first) * (2 / (last - first)) - 1
+        if radius is not None:
+            sources["radius"] = map_radius(radius.to(self.device).float(), space)
         return sources
 
     def _run_head(self, head: Head, sources: dict, last: dict[str, torch.Tensor]) -> torch.Tensor:
         import torch
 
         pieces = [self._read(entry, sources, last) for entry in head.inputs]
-        entered = pieces[0] if len(pieces) == 1 else torch.cat(pieces, 1)
+        if head.join == "dot":
+            left, right = pieces
+            entered = (right.unflatten(1, (-1, left.shape[1])) * left[:, None]).sum(2)
+        else:
+            entered = pieces[0] if len(pieces) == 1 else torch.cat(pieces, 1)
         x = entered
         for layer in head.layers:
             if layer.skip:
@@ -225,86 +273,38 @@ class Field:
             value = last[entry.name] if entry.source == "head" else sources[entry.source]
         if entry.channels is not None:
             value = value[:, slice(*entry.channels)]
-        return value if entry.encoding is None else self._encode(entry.encoding, value)
-
-    def _encode(self, encoding: Encoding, value: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        if encoding.kind == "spherical_harmonics":
-            return torch.from_numpy(basis(value.cpu().numpy(), encoding.count - 1)).to(value.device)
-        if encoding.kind == "fourier":
-            phase = 2 * math.pi * (value @ self._tensors[encoding.matrix])
-            return torch.cat([torch.sin(phase), torch.cos(phase)], 1)
-        factors = encoding.scale * 2.0 ** torch.arange(encoding.count, device=value.device)
-        if encoding.coordinate_major:
-            phase = (value[:, :, None] * factors).flatten(1)
-            waves = [torch.sin(phase), torch.cos(phase)]
-        else:
-            waves = [wave(value * factor) for factor in factors for wave in (torch.sin, torch.cos)]
-        return torch.cat([value, *waves] if encoding.identity else waves, 1)
+        return value if entry.encoding is None else encode(entry.encoding, value, self._tensors)
 
     def _sample_group(self, group: Group, sources: dict) -> torch.Tensor:
-        position = sources["position"]
-        if self.description.space.outside == "clamp":
+        position, outside = sources["position"], self.description.space.outside
+        if outside == "clamp":
             position = position.clamp(-1, 1)
-        sampled = [self.sample_plane(group, plane, position, sources.get("time")) for plane in group.planes]
-        features = combine(group.combine, sampled)
-        if self.description.space.outside == "zero":
+        where = (position, sources.get("time"), sources.get("radius"))
+        features = combine(group.combine, [self._sample(group, planes, *where) for planes in runs(group)])
+        if outside == "zero":
             features = features * (position.abs() <= 1).all(1, keepdim=True)
         return features
 
+    def _sample(self, group: Group, planes: tuple[Plane, ...], *where: torch.Tensor | None) -> torch.Tensor:
+        return sample(group, planes, partial(self.texels, planes), *where)
+
+    def texels(self, planes: tuple[Plane, ...], level: int = 0) -> torch.Tensor:
+        """The texels (P,C,H,W) or (P,C,D,H,W) of planes that are neighbours in one tensor, at a level of its pyramid of
+        means. A fit has its own."""
+        name = planes[0].tensor
+        while len(self._pyramids[name]) <= level:
+            self._pyramids[name].append(halved(self._pyramids[name][-1]))
+        return self._pyramids[name][level][planes[0].index : planes[-1].index + 1]
+
     def image(self, plane: Plane) -> torch.Tensor:
-        """The texels (C,H,W) of a plane. A fit has its own."""
-        return self._tensors[plane.tensor][plane.index]
+        """The texels (C,H,W) of a plane."""
+        return self.texels((plane,))[0]
 
     def sample_plane(
         self, group: Group, plane: Plane, position: torch.Tensor, time: torch.Tensor | None
     ) -> torch.Tensor:
         """Features (N,C) of a plane at `position` (N,3), −1 … 1 in the box, and `time` (N,1)."""
-        import torch
-        import torch.nn.functional as functional
-
-        image = self.image(plane)
-        if plane.channels is not None:
-            image = image[slice(*plane.channels)]
-        along = [coordinate(axis, position, time) for axis in plane.axes]
-        if len(along) == 1:
-            along.append(torch.zeros_like(along[0]))
-        grid = torch.stack(along, -1)[None, None]
-        found = functional.grid_sample(
-            image[None],
-            grid,
-            mode=group.interpolation,
-            padding_mode=group.padding,
-            align_corners=group.align_corners,
-        )
-        features = found[0, :, 0].T
-        return features if plane.weight == 1.0 else features * plane.weight
-
-
-def map_to_box(points: torch.Tensor, space: Space) -> torch.Tensor:
-    """Points (N,3) of the asset's frame → −1 … 1 of the planes. Contraction: Barron et al. 2022, Mip-NeRF 360, (10)."""
-    import torch
-
-    low, high = (torch.tensor(side, dtype=torch.float32, device=points.device) for side in (space.low, space.high))
-    mapped = (points - low) / (high - low) * 2 - 1
-    if space.contraction is None:
-        return mapped
-    order = 2 if space.contraction == "mip360_l2" else math.inf
-    norm = torch.linalg.vector_norm(mapped, ord=order, dim=1, keepdim=True).clamp_min(1e-12)
-    return torch.where(norm <= 1, mapped, (2 - 1 / norm) * (mapped / norm)) / 2
-
-
-def combine(how: str, sampled: list[torch.Tensor]) -> torch.Tensor:
-    """Features (N,C) of several planes as one vector, in one of the ways of `description.Group`."""
-    import torch
-
-    if how == "concat":
-        return torch.cat(sampled, 1)
-    stacked = torch.stack(sampled, -1)
-    if how == "concat_channel_major":
-        return stacked.flatten(1)
-    return {"sum": stacked.sum, "mean": stacked.mean, "product": stacked.prod}[how](-1)
+        return self._sample(group, (plane,), position, time, None)[0].T
 
 
 def activate(name: str, x: torch.Tensor, parameter: float | None = None, inplace: bool = False) -> torch.Tensor:
@@ -316,6 +316,8 @@ def activate(name: str, x: torch.Tensor, parameter: float | None = None, inplace
         return x
     if name in ("relu", "silu"):
         return getattr(functional, name)(x, inplace=inplace)
+    if name == "gelu":
+        return functional.gelu(x)
     if name == "softplus":
         return functional.softplus(x, beta=1.0 if parameter is None else parameter)
     if name == "leaky_relu":
@@ -353,10 +355,21 @@ def blob_at(blob: Blob, points: torch.Tensor) -> torch.Tensor:
     return blob.gain * torch.exp(-(distance**2) / (2 * blob.radius**2))
 
 
-def coordinate(axis: str, position: torch.Tensor, time: torch.Tensor | None) -> torch.Tensor:
-    """What the token of an axis means at `position` (N,3) and `time` (N,1): (N,)."""
-    value = time[:, 0] if axis[-1] == "t" else position[:, "xyz".index(axis[-1])]
-    return -value if axis.startswith("-") else value
+def _channels_last(planes: torch.Tensor) -> torch.Tensor:
+    """Planes (P,C,H,W) or volumes (P,C,D,H,W) with the channels innermost in memory: see `sampling`."""
+    import torch
+
+    return planes.contiguous(memory_format=torch.channels_last if planes.ndim == 4 else torch.channels_last_3d)
+
+
+def _per_point(numbers: np.ndarray | None, what: str, count: int) -> np.ndarray | None:
+    """One number for each of `count` points: (N,) f32."""
+    if numbers is None:
+        return None
+    numbers = np.asarray(numbers, np.float32)
+    if numbers.ndim > 1 or (numbers.ndim == 1 and len(numbers) != count):
+        raise BadInput(f"{what} is one number or one per point, not an array of shape {list(numbers.shape)}.")
+    return np.broadcast_to(numbers, count).copy()
 
 
 def _float_rows(array: np.ndarray, name: str) -> np.ndarray:

@@ -20,6 +20,7 @@ from ..files.strict_json import one_of
 
 AXES = ("x", "y", "z", "-x", "-y", "-z", "t", "-t")
 ACTIVATIONS = ("none", "relu", "silu", "softplus", "leaky_relu", "sin", "tanh", "sigmoid", "exp")
+HIDDEN_ACTIVATIONS = (*ACTIVATIONS, "gelu")
 OUTPUT_ACTIVATIONS = (*ACTIVATIONS, "wide_sigmoid", "clip01", "clip11")
 QUANTITIES = ("density", "sdf", "udf", "occupancy_logit", "rgb", "deformation", "features", "label")
 
@@ -122,7 +123,7 @@ class Layer:
 
     weight: str
     bias: str | None = None
-    activation: str = one_of(*ACTIVATIONS, default="none")
+    activation: str = one_of(*HIDDEN_ACTIVATIONS, default="none")
     parameter: float | None = None
     weight_scale: float = 1.0
     bias_scale: float = 1.0

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import BadInput
-from .description import Encoding, FieldDescription, Group, Head, Input, Output, Plane
+from .description import Encoding, FieldDescription, Group, Head, Input, March, Output, Plane
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -18,6 +18,12 @@ MAX_WIDTH = 65536
 
 SH_DEGREES = 4
 """Bands of spherical harmonics that an encoding may have (degrees 0 … 3)."""
+
+MOST_SAMPLES = 4096
+"""Samples that a march may have on a ray, in each of its passes."""
+
+MIP_LEVELS = 16
+"""Levels that a pyramid may have: those of planes of 32768 texels."""
 
 
 def check_description(description: FieldDescription) -> None:
@@ -30,16 +36,14 @@ def check_description(description: FieldDescription) -> None:
     _check_names([group.name for group in description.groups], "groups")
     _check_names([head.name for head in description.heads], "heads")
     for path, group in _numbered("groups", description.groups):
-        _demand(bool(group.planes), f"{path}.planes: is empty")
-        for place, plane in _numbered(f"{path}.planes", group.planes):
-            _check_plane(place, plane, group)
+        _check_group(path, group)
     for index, head in enumerate(description.heads):
         _check_head(f"heads[{index}]", head, description, {earlier.name for earlier in description.heads[:index]})
     outputs = [output.name for head in description.heads for output in head.outputs]
     _demand(len(set(outputs)) == len(outputs), "heads: two outputs have the same name")
     _demand(not description.heads or bool(outputs), "heads: none of them has outputs")
-    _demand(1 <= description.march.samples <= 4096, "march.samples: lies between 1 and 4096")
-    _demand(0 <= description.march.box_shrink < 1, "march.box_shrink: lies between 0 and 1")
+    _check_labels(description)
+    _check_march("march", description.march)
     _demand(2 <= description.surface.resolution <= 4096, "surface.resolution: lies between 2 and 4096")
 
 
@@ -51,17 +55,61 @@ def check_tensors(description: FieldDescription, shapes: Shapes) -> None:
         last[head.name] = _head_width(path, head, shapes, widths, last)
 
 
-def _check_plane(path: str, plane: Plane, group: Group) -> None:
-    _demand(len(plane.axes) in (1, 2), f"{path}.axes: has one axis (a line) or two")
+def _check_group(path: str, group: Group) -> None:
+    _demand(bool(group.planes), f"{path}.planes: is empty")
+    _demand(1 <= group.mip_levels <= MIP_LEVELS, f"{path}.mip_levels: lies between 1 and {MIP_LEVELS}")
+    # A line is one row, and rows can be read with any of them but the mean of two.
+    fitting = {"bicubic": (1, 2), "mip": (2,)}.get(group.interpolation, (1, 2, 3))
+    for place, plane in _numbered(f"{path}.planes", group.planes):
+        _check_plane(place, plane)
+        _demand(len(plane.axes) in fitting, f"{path}.interpolation: {group.interpolation!r} needs two axes")
+
+
+def _check_labels(description: FieldDescription) -> None:
+    output = description.output("label")
+    if output is None:
+        _demand(not description.labels, "labels: no head has an output 'label'")
+        return
+    width, known = output.channels[1] - output.channels[0], len(description.labels)
+    _demand(width == known, f"labels: has {known} entries, the output 'label' has {width} channels")
+    for path, label in _numbered("labels", description.labels):
+        _check_color(f"{path}.color", label.color)
+
+
+def _check_march(path: str, march: March) -> None:
+    _demand(1 <= march.samples <= MOST_SAMPLES, f"{path}.samples: lies between 1 and {MOST_SAMPLES}")
+    _demand(0 <= march.fine <= MOST_SAMPLES, f"{path}.fine: lies between 0 and {MOST_SAMPLES}")
+    both_ends = march.placement != "midpoints" or march.between == "segment"
+    _demand(march.samples > 1 or not both_ends, f"{path}.samples: is 1, which has no second sample beside it")
+    _demand(march.limits == "around" or march.near >= 0, f"{path}.near: is negative")
+    _demand(march.limits == "box" or march.near < march.far, f"{path}.far: must lie behind {path}.near")
+    _demand(march.counted == "merged" or march.fine > 0, f"{path}.counted: is 'fine', but {path}.fine is 0")
+    _demand(march.step_scale > 0, f"{path}.step_scale: is not positive")
+    _demand(march.last_step is None or march.last_step >= 0, f"{path}.last_step: is negative")
+    _demand(0 <= march.alpha_floor < 1, f"{path}.alpha_floor: lies between 0 and 1")
+    _demand(0 <= march.weight_floor < 1, f"{path}.weight_floor: lies between 0 and 1")
+    _demand(0 <= march.box_shrink < 1, f"{path}.box_shrink: lies between 0 and 1")
+    _demand(march.min_chord >= 0, f"{path}.min_chord: is negative")
+    _check_color(f"{path}.background", march.background)
+
+
+def _check_color(path: str, color: tuple[float, float, float]) -> None:
+    _demand(all(0 <= part <= 1 for part in color), f"{path}: lies between 0 and 1")
+
+
+def _check_plane(path: str, plane: Plane) -> None:
+    _demand(1 <= len(plane.axes) <= 3, f"{path}.axes: has one axis (a line), two, or three (a volume)")
     bare = [axis.lstrip("-") for axis in plane.axes]
     _demand(len(set(bare)) == len(bare), f"{path}.axes: names the same axis twice")
     _demand(plane.index >= 0, f"{path}.index: is negative")
+    _demand(plane.level >= 0, f"{path}.level: is negative")
     _check_range(f"{path}.channels", plane.channels)
 
 
 def _check_head(path: str, head: Head, description: FieldDescription, earlier: set[str]) -> None:
     _demand(bool(head.inputs), f"{path}.inputs: is empty")
-    _demand(bool(head.layers), f"{path}.layers: is empty")
+    _demand(bool(head.layers) or head.join == "dot", f"{path}.layers: is empty")
+    _demand(head.join != "dot" or len(head.inputs) == 2, f"{path}.inputs: a dot joins two, not {len(head.inputs)}")
     known = {"group": {group.name for group in description.groups}, "head": earlier}
     for place, entry in _numbered(f"{path}.inputs", head.inputs):
         names = known.get(entry.source)
@@ -98,13 +146,20 @@ def _group_width(path: str, group: Group, shapes: Shapes) -> int:
     widths = []
     for place, plane in _numbered(f"{path}.planes", group.planes):
         shape = _shape(f"{place}.tensor", plane.tensor, shapes)
+        volume = len(plane.axes) == 3
         _demand(
-            len(shape) == 4 and min(shape) > 0,
+            len(shape) == 4 + volume and min(shape) > 0,
             f"{place}.tensor: {plane.tensor} has the shape {list(shape)}, "
-            "planes have (planes, channels, rows, columns)",
+            f"{'volumes' if volume else 'planes'} have (planes, channels, {'slices, ' * volume}rows, columns)",
         )
         _demand(plane.index < shape[0], f"{place}.index: is {plane.index}, {plane.tensor} has {shape[0]} planes")
-        _demand(len(plane.axes) == 2 or shape[2] == 1, f"{place}.axes: a single axis needs planes with one row")
+        _demand(len(plane.axes) > 1 or shape[2] == 1, f"{place}.axes: a single axis needs planes with one row")
+        coarsest = 2 ** (group.mip_levels - 1) if group.interpolation == "mip" else 1
+        _demand(
+            shape[-2] % coarsest == 0 and shape[-1] % coarsest == 0,
+            f"{path}.mip_levels: {plane.tensor} with {shape[-1]} × {shape[-2]} texels cannot be halved "
+            f"{group.mip_levels - 1} times",
+        )
         widths.append(_sliced(f"{place}.channels", plane.channels, shape[1]))
     if group.combine == "concat":
         return sum(widths)
@@ -115,12 +170,19 @@ def _group_width(path: str, group: Group, shapes: Shapes) -> int:
 def _head_width(path: str, head: Head, shapes: Shapes, groups: dict[str, int], heads: dict[str, int]) -> int:
     """Width of the last layer of `head`."""
     own = {"position": 3, "viewdir": 3, "time": 1}
-    entered = 0
+    widths = []
     for place, entry in _numbered(f"{path}.inputs", head.inputs):
-        source = {"group": groups, "head": heads}.get(entry.source)
-        width = _sliced(f"{place}.channels", entry.channels, source[entry.name] if source else own[entry.source])
-        entered += _encoded(f"{place}.encoding", entry.encoding, width, shapes) if entry.encoding else width
+        known = {"group": groups, "head": heads}.get(entry.source)
+        width = _sliced(f"{place}.channels", entry.channels, own[entry.source] if known is None else known[entry.name])
+        widths.append(_encoded(f"{place}.encoding", entry.encoding, width, shapes) if entry.encoding else width)
+    entered = sum(widths)
     _demand(entered <= MAX_WIDTH, f"{path}.inputs: are {entered} wide, more than {MAX_WIDTH}")
+    if head.join == "dot":
+        _demand(
+            widths[1] % widths[0] == 0,
+            f"{path}.inputs: the second is {widths[1]} wide, which is no multiple of the first, {widths[0]}",
+        )
+        entered = widths[1] // widths[0]
     width = entered
     for place, layer in _numbered(f"{path}.layers", head.layers):
         expected = width + entered if layer.skip else width

@@ -6,14 +6,15 @@ only in cells near which the number changes its sign, or might by how fast it ch
 marching cubes run slab by slab (Lewiner et al. 2003, "Efficient Implementation of Marching Cubes' Cases with
 Topological Guarantees"). Each vertex lies on an edge between two corners of different sign; there the root is looked
 for on the field itself, so that vertices lie where the family's surface is, whatever the resolution, and show no
-terraces. From there the surface is followed into every cell that it enters, so that it has no holes. What is missed are
-specks smaller than a cell of the coarsest lattice.
+terraces. From there the surface is followed into every cell that it enters, so that it has no holes. What may be missed
+are specks smaller than a cell of the coarsest lattice, around which the field does not come near to its level.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,12 +23,11 @@ from ..errors import BadInput
 from ..progress import Progress
 from .decoder import Field, bounded_threads
 from .description import FieldDescription, Surface
+from .lattices import Lattice, lattices
+from .roots import settle
 
 if TYPE_CHECKING:
     import torch
-
-COARSEST = 64
-"""Cells of the first lattice along the longest side, or up to twice as many less one."""
 
 SLAB = 8
 """Layers of cells that are marched at once."""
@@ -38,11 +38,13 @@ FLOOR = 1e-3
 LOOK_AROUND = 0.5
 """Share of its change between neighbours by which the number may reach further inside a cell."""
 
+CLOSE = {"density": 4.0, "occupancy_logit": 4.0}
+"""How near to zero the number makes a cell of the coarsest lattice worth a look, whatever is around it, and half as
+near for each finer one; of distances, a cell. Fields have specks that are thinner than a cell, most often at the sides
+of the box, where planes are padded."""
+
 MOST_CORNERS = 32 << 20
 """Corners of the finest lattice that are kept at most."""
-
-ROUNDS = 6
-"""Evaluations of the search for a root on an edge."""
 
 OTHERS = {"sdf": "below", "udf": "below", "occupancy_logit": "above", "density": "above"}
 """Fields that have surfaces, and where their matter lies."""
@@ -68,8 +70,8 @@ class LevelSet:
 
     def __init__(self, field: Field, surface: Surface, box: np.ndarray, time: float = 0.0) -> None:
         self.field, self.surface, self.box, self.time = field, surface, box, time
-        margin = 1e-6 * (box[1] - box[0])
-        self._low, self._high = self.tensor(box[0] + margin), self.tensor(box[1] - margin)
+        rounding = 1e-6 * (box[1] - box[0])
+        self._low, self._high = self.tensor(box[0] - rounding), self.tensor(box[1] + rounding)
 
     def at(self, points: torch.Tensor, closed: bool = True) -> torch.Tensor:
         """The function at `points` (N,3): (N,). closed: whether matter ends at the sides of the box."""
@@ -123,53 +125,23 @@ class Triangles:
     faces: np.ndarray
 
 
-@dataclass
-class Lattice:
-    """Cells (nx,ny,nz) over `box` (2,3)."""
-
-    box: np.ndarray
-    cells: np.ndarray
-
-    @property
-    def cell(self) -> np.ndarray:
-        """Size of a cell, (3,)."""
-        return (self.box[1] - self.box[0]) / self.cells
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Corners along z, y, x."""
-        return tuple(self.cells[::-1] + 1)
-
-    def places(self, corners: np.ndarray) -> np.ndarray:
-        """Points (N,3) f64 of `corners` (N,3), any numbers, in z, y, x order."""
-        return self.box[0] + corners[:, ::-1] * self.cell
-
-
-def levels(box: np.ndarray, resolution: int) -> list[Lattice]:
-    """Lattices over `box`, coarse to fine; the last has about `resolution` nearly cubic cells along its longest side,
-    each twice as many as the one before."""
-    finer = 0
-    while resolution >> (finer + 1) >= COARSEST:
-        finer += 1
-    sides = box[1] - box[0]
-    coarse = np.maximum(1, np.round(sides / sides.max() * np.ceil(resolution / 2**finer))).astype(int)
-    return [Lattice(box, coarse * 2**level) for level in range(finer + 1)]
-
-
 def extract(level_set: LevelSet, resolution: int) -> Generator[Progress, None, Triangles]:
-    """A job that returns the surface, without faces where there is none. resolution: cells along the longest side."""
+    """A job that returns the surface, without faces where there is none. resolution: corners of the lattice along the
+    longest side of the box, as the family counts."""
     wanted, share = None, 0.0
-    *coarse, finest = levels(level_set.box, resolution)
-    for number, lattice in enumerate(coarse):
-        job = _look(level_set, lattice, wanted)
+    *coarse, last = lattices(level_set.box, resolution)
+    for number, (lattice, finer) in enumerate(pairwise((*coarse, last))):
+        close = CLOSE.get(level_set.surface.field, float(coarse[0].cell.max())) / 2**number
+        job = _look(level_set, lattice, wanted, close, finer is last)
         end = 0.3 * (number + 1) / len(coarse)
-        wanted = yield from _within(job, share, end, f"Looking at {lattice.cells.max()} cells")
-        share = end
-    finest = _Finest(level_set, finest, wanted)
-    yield from _within(finest.look(), share, 0.6, f"Looking at {finest.lattice.cells.max()} cells")
+        near = yield from _within(job, share, end, f"Looking at {lattice.cells.max()} cells")
+        wanted, share = lattice.refined(near, finer), end
+    finest = _Finest(level_set, last, wanted)
+    yield from _within(finest.look(), share, 0.6, f"Looking at {last.cells.max()} cells")
     triangles, ends = yield from _within(finest.march(), 0.6, 0.7, "Marching cubes")
     if len(triangles.faces):
-        yield from _within(_settle(level_set, finest.lattice, triangles, ends), 0.7, 1.0, "Placing vertices")
+        yield from _within(settle(level_set, finest.lattice, triangles, ends), 0.7, 1.0, "Placing vertices")
+        np.clip(triangles.vertices, *level_set.box, out=triangles.vertices)
     return triangles
 
 
@@ -193,24 +165,46 @@ def _shares(job: Generator[int, None, np.ndarray], count: int) -> Generator[floa
         return stop.value
 
 
-def _look(level_set: LevelSet, lattice: Lattice, wanted: np.ndarray | None) -> Generator[float, None, np.ndarray]:
-    """Which cells (z,y,x) of the next finer lattice are worth a look, from the corners of the `wanted` ones of this."""
+def _look(
+    level_set: LevelSet, lattice: Lattice, wanted: np.ndarray | None, close: float, followed: bool
+) -> Generator[float, None, np.ndarray]:
+    """Which cells (z,y,x) of the lattice are worth a closer look, from the corners of the `wanted` ones.
+
+    followed: the next lattice is the finest, on which the surface is followed: where it is seen for sure is enough.
+    """
     known = np.ones(lattice.shape, bool) if wanted is None else _corners(wanted)
     values = np.zeros(lattice.shape, np.float32)
     places = np.argwhere(known)
     values[known] = yield from _shares(level_set.sample(lattice.places(places), closed=False), len(places))
-    return _near_zero(values, known).repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    near = _near_zero(values, known, close)
+    if followed:
+        crossed = _crossed(values, known)
+        near &= crossed | ~_grown(crossed)
+    return near
 
 
-def _near_zero(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The cells (z,y,x) around which the `values` (z+1,y+1,x+1) that are `known` change sign, or nearly."""
+def _near_zero(values: np.ndarray, known: np.ndarray, close: float) -> np.ndarray:
+    """The cells (z,y,x) around which the `values` (z+1,y+1,x+1) that are `known` change sign, or nearly, or are as
+    `close` to zero."""
     from scipy.ndimage import maximum_filter, minimum_filter
 
     low = minimum_filter(np.where(known, values, np.inf), 4, origin=-1, mode="nearest")[:-1, :-1, :-1]
     high = maximum_filter(np.where(known, values, -np.inf), 4, origin=-1, mode="nearest")[:-1, :-1, :-1]
     with np.errstate(invalid="ignore"):
-        reach = LOOK_AROUND * (high - low)
+        reach = np.maximum(LOOK_AROUND * (high - low), close)
         return (low - reach < 0) & (high + reach > 0) & _cells(known)
+
+
+def _crossed(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The cells (z,y,x) between whose corners the `values` (z+1,y+1,x+1) that are `known` change sign."""
+    return _cells(known) & ~_cells(values > 0) & ~_cells(values <= 0)
+
+
+def _grown(cells: np.ndarray) -> np.ndarray:
+    """`cells` (z,y,x) and all that touch them."""
+    from scipy.ndimage import binary_dilation
+
+    return binary_dilation(cells, np.ones((3, 3, 3), bool))
 
 
 def _corners(cells: np.ndarray) -> np.ndarray:
@@ -340,46 +334,3 @@ def _joined(parts: list[_Part]) -> tuple[Triangles, np.ndarray]:
     used = target == np.arange(len(vertices))
     number = np.cumsum(used) - 1
     return Triangles(vertices[used], number[target[faces]]), ends[used]
-
-
-def _settle(
-    level_set: LevelSet, lattice: Lattice, triangles: Triangles, ends: np.ndarray
-) -> Generator[float, None, None]:
-    """Moves vertices from where marching cubes put them (in corners, z, y, x) to the root of the exact field on their
-    edge, and into the asset's frame. Those that marching cubes put inside of cells stay."""
-    from_corners = triangles.vertices
-    low, high = np.floor(from_corners), np.ceil(from_corners)
-    on_edge = np.flatnonzero(((high - low).sum(1) == 1) & (ends[:, 0] * ends[:, 1] < 0))
-    triangles.vertices = lattice.places(from_corners)
-    size = level_set.field.chunk
-    for start in range(0, len(on_edge), size):
-        rows = on_edge[start : start + size]
-        with bounded_threads():
-            sides = [level_set.tensor(lattice.places(side[rows])) for side in (low, high)]
-            shares = _roots(level_set, *sides, level_set.tensor(ends[rows]))
-        first, second = lattice.places(low[rows]), lattice.places(high[rows])
-        triangles.vertices[rows] = first + shares.cpu().numpy()[:, None].astype(np.float64) * (second - first)
-        yield min(start + size, len(on_edge)) / len(on_edge)
-
-
-def _roots(level_set: LevelSet, first: torch.Tensor, second: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
-    """Where between `first` and `second` (N,3) the function is 0, as shares (N,) of the way; `ends` (N,2) are its
-    values there. Regula falsi, where an end that stays counts half (the Illinois rule: Dowell and Jarratt 1971)."""
-    import torch
-
-    low, high = torch.zeros(len(first), device=first.device), torch.ones(len(first), device=first.device)
-    below, above = ends[:, 0].clone(), ends[:, 1].clone()
-    best, least = low.clone(), torch.full_like(low, torch.inf)
-    stayed = torch.zeros_like(low)
-    for _ in range(ROUNDS):
-        share = low + (high - low) * (below / (below - above)).clamp(0.01, 0.99)
-        value = level_set.at(first + share[:, None] * (second - first))
-        # Of equals the last: where the field leaps, it is the nearest to the leap.
-        nearer = value.abs() <= least
-        best, least = torch.where(nearer, share, best), torch.where(nearer, value.abs(), least)
-        same = (value > 0) == (below > 0)
-        above = torch.where(same, above * torch.where(stayed > 0, 0.5, 1.0), value)
-        below = torch.where(same, value, below * torch.where(stayed < 0, 0.5, 1.0))
-        low, high = torch.where(same, share, low), torch.where(same, high, share)
-        stayed = torch.where(same, 1.0, -1.0)
-    return best

@@ -22,6 +22,7 @@ from .decoder import Field, activate_output, bounded_threads
 from .description import Plane
 from .refit_examples import SEARCH, TRAINING, VISIBLE, Batch, Examples, Survey, survey
 from .refit_start import Carrier, Key, box_of, grown, resampled, typical_step
+from .sampling import halved
 from .views import SIZE, VIEWS, Seen, look, psnr_per_view, views_around
 
 if TYPE_CHECKING:
@@ -118,13 +119,14 @@ class _Fit(Field):
 
     def __init__(self, triplane: Triplane, device: str) -> None:
         super().__init__(triplane, device, rest=True)
-        for name in triplane.description.plane_tensors():
-            # Planes may be large, and those of the triplane are not asked.
-            self._tensors.pop(name)
+        # Planes may be large, and those of the triplane are not asked.
+        self._pyramids.clear()
         self.images: dict[Key, torch.Tensor] = {}
 
-    def image(self, plane: Plane) -> torch.Tensor:
-        return self.images[plane.tensor, plane.index]
+    def texels(self, planes: tuple[Plane, ...], level: int = 0) -> torch.Tensor:
+        import torch
+
+        return halved(torch.stack([self.images[plane.tensor, plane.index] for plane in planes]), level)
 
     def errors(self, batch: Batch, step: float, factor: float) -> torch.Tensor:
         """How wrong the fit is at each example: (N,). step: a typical one of the field that is asked for, whose density

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .decoder import Field, bounded_threads, coordinate, map_to_box
+from .decoder import Field, bounded_threads
 from .description import FieldDescription, Group, Plane, Space
+from .sampling import coordinate, map_to_box
 
 if TYPE_CHECKING:
     import torch
@@ -99,7 +100,8 @@ def planes_of(description: FieldDescription) -> dict[Key, tuple[Group, Plane]]:
 
 
 def resampled(field: Field, space: Space) -> dict[Key, torch.Tensor]:
-    """The planes (C,H,W) of `field` as they look in another space: texels beyond the old box repeat its border."""
+    """The planes (C,H,W) and volumes (C,D,H,W) of `field` as they look in another space: texels beyond the old box
+    repeat its border."""
     import torch
     import torch.nn.functional as functional
 
@@ -112,14 +114,14 @@ def resampled(field: Field, space: Space) -> dict[Key, torch.Tensor]:
             images[key] = image.clone()
             continue
         along = []
-        for axis, count in zip((*plane.axes, "t")[:2], reversed(image.shape[1:]), strict=True):
+        axes = plane.axes if len(plane.axes) > 1 else (*plane.axes, "t")
+        for axis, count in zip(axes, reversed(image.shape[1:]), strict=True):
             places = _texels(count, group.align_corners).to(image.device)
             if axis[-1] != "t":
                 which, sign = "xyz".index(axis[-1]), -1.0 if axis.startswith("-") else 1.0
                 places = places * float(scale[which]) + sign * float(shift[which])
             along.append(places)
-        rows, columns = torch.meshgrid(along[1], along[0], indexing="ij")
-        grid = torch.stack([columns, rows], -1)[None]
+        grid = torch.stack(torch.meshgrid(*reversed(along), indexing="ij")[::-1], -1)[None]
         how = {"padding_mode": "border", "align_corners": group.align_corners}
         images[key] = functional.grid_sample(image[None], grid, **how)[0]
     return images
@@ -152,8 +154,8 @@ class Carrier:
         self.old, self.new, self.step = old, new, step
         self._gathered: dict[Key, _Gathered] = {}
         for key, (_, plane) in planes_of(new.description).items():
-            # What a plane says of other times is left to the fit.
-            if not {axis[-1] for axis in plane.axes} & {"t"}:
+            # What a plane says of other times, and volumes, are left to the fit.
+            if len(plane.axes) < 3 and not {axis[-1] for axis in plane.axes} & {"t"}:
                 channels, rows, columns = new.image(plane).shape
                 weights = torch.zeros(rows * columns, device=new.device)
                 self._gathered[key] = _Gathered(torch.zeros(rows * columns, channels, device=new.device), weights)

@@ -9,26 +9,40 @@ import numpy as np
 
 from ..asset import Provenance
 from ..errors import BadFile, BadInput
-from ..families import Found, families, recognise
+from ..families import Family, Found, families, name_planes, recognise
+from ..families.unknown import layout_of
 from ..files.tensor_file import Tensors, open_tensors
 from ..triplane import Triplane
 from .description_check import check_description, check_tensors
 
 
 def triplanes_in(tensors: Tensors, path: Path, decoder: Path | None) -> list[Triplane]:
-    """The triplanes of a known family among `tensors` of the file `path`, with the weights of the file `decoder`.
+    """The triplanes among `tensors` of the file `path`, with the weights of the file `decoder`, as the family has them
+    that knows them best, or else as planes of no known one.
 
-    Raises BadFile where no family knows the tensors or the decoder does not fit the planes.
+    Raises BadFile where nothing can be planes or the decoder does not fit them.
     """
-    joined = tensors if decoder is None else tensors.with_decoder(open_tensors(decoder))
+    alone = recognise(tensors.shapes)
+    weights = None if decoder is None else _weights(decoder, planes=alone is None)
+    joined = tensors if weights is None else tensors.with_decoder(weights)
     family = recognise(joined.shapes)
-    if family is None:
-        raise BadFile(path, _why_unknown(tensors, path))
-    found = family.describe(joined)
-    if decoder is not None and not found[0].description.heads:
-        what = "does not fit" if family.has_weights(open_tensors(decoder).shapes) else "holds no decoder for"
-        raise BadFile(decoder, f"{what} the planes of {path.name}")
-    return [_make_triplane(entry, family.name, path, decoder) for entry in found]
+    if weights is not None and "" in joined.shapes and (family is None or not family.known):
+        joined = joined.renamed("", name_planes(joined.shapes))
+        family = recognise(joined.shapes)
+    if family is None or not family.known:
+        if alone is None or (weights is None and _owners(tensors)):
+            raise BadFile(path, _why_unknown(tensors, path))
+        if weights is not None:
+            raise BadFile(decoder, _why_unfit(weights, path))
+    try:
+        found = family.describe(joined)
+    except BadInput as error:
+        raise BadFile(path, f"cannot be read as {family.name}: {str(error).rstrip('.')}") from error
+    except (LookupError, ValueError, RuntimeError) as error:  # from numpy and torch, of shapes that nobody publishes
+        raise BadFile(path, f"cannot be read as {family.name}: its arrays do not fit each other") from error
+    if weights is not None and not found[0].description.heads:
+        raise BadFile(decoder, _why_unfit(weights, path))
+    return [_make_triplane(entry, family, path, decoder) for entry in found]
 
 
 def repair(tensors: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -55,27 +69,73 @@ def check_triplane(triplane: Triplane, path: Path) -> None:
             raise BadFile(path, f"stores {name} as {array.dtype}, expected floating-point numbers")
 
 
-def missing_decoder_warning(path: Path) -> str:
-    """What to tell about planes without a decoder."""
-    return f"{path.name} holds planes without their decoder: open it with --decoder WEIGHTS to see and query the field."
+def missing_decoder_warning(path: Path, family: str = "") -> str:
+    """What to tell about planes, of a known `family` or not, without a decoder."""
+    of_family = f"{family} planes" if family else "planes"
+    return (
+        f"{path.name} holds {of_family} without their decoder: "
+        "open it with --decoder WEIGHTS to see and query the field."
+    )
 
 
-def _make_triplane(found: Found, family: str, path: Path, decoder: Path | None) -> Triplane:
+def _make_triplane(found: Found, family: Family, path: Path, decoder: Path | None) -> Triplane:
     tensors, warnings = repair(found.tensors)
+    warnings += found.warnings
     if not found.description.heads:
-        warnings.append(missing_decoder_warning(path))
+        warnings.append(missing_decoder_warning(path, family.name) if family.known else _unknown_warning(path))
     declared = {**found.declared, **({"decoder file": decoder.name} if decoder else {})}
-    provenance = Provenance(path, "", family, declared, found.guessed, warnings)
+    provenance = Provenance(path, "", family.name, declared, found.guessed, warnings)
     triplane = Triplane(path.stem + found.suffix, tensors, found.description, provenance)
+    if found.transform is not None:
+        triplane.set_transform(found.transform)
     check_triplane(triplane, path)
     return triplane
 
 
+def _unknown_warning(path: Path) -> str:
+    return (
+        f"{path.name} holds planes of no family that is known here, so only the planes themselves can be looked at: "
+        "open it with --decoder WEIGHTS where you have the decoder of a known one."
+    )
+
+
+def _weights(decoder: Path, planes: bool) -> Tensors:
+    """The arrays of the file with the decoder; planes: with those that can be planes, since the other file has none."""
+    weights = open_tensors(decoder)
+    if planes:
+        return weights
+    # What a family counts among its weights may look like planes.
+    return weights.part(
+        name
+        for name, shape in weights.shapes.items()
+        if not layout_of(shape) or any(family.has_weights({name: shape}) for family in families())
+    )
+
+
+def _owners(tensors: Tensors) -> list[str]:
+    """Names of the families whose decoder is among `tensors`."""
+    return [family.name for family in families() if family.has_weights(tensors.shapes)]
+
+
 def _why_unknown(tensors: Tensors, path: Path) -> str:
     """The end of the sentence "FILE …" for tensors that no family knows."""
-    owners = [family.name for family in families() if family.has_weights(tensors.shapes)]
+    owners = _owners(tensors)
     if owners:
-        return f"holds a {owners[0]} decoder but no planes; open the planes with --decoder {path.name}"
+        return f"holds a {_any_of(owners)} decoder but no planes; open the planes with --decoder {path.name}"
     if any(name.rsplit(".", 1)[-1] in ("means", "quats") for name in tensors.shapes):
         return f"holds Gaussian splats ({tensors.summary(3)}), which are not read from this kind of file"
     return f"holds no triplane of a known family; its arrays are {tensors.summary()}"
+
+
+def _why_unfit(weights: Tensors, path: Path) -> str:
+    """The end of the sentence "DECODER …" for weights that the planes of `path` cannot be read with."""
+    owners = _owners(weights)
+    if not owners:
+        return f"holds no decoder for the planes of {path.name}; its arrays are {weights.summary(3)}"
+    return f"does not fit the planes of {path.name}; it is a decoder of {_any_of(owners)}"
+
+
+def _any_of(names: list[str]) -> str:
+    """ "A, B or C"; of many, the first."""
+    shown = names[:4] if len(names) <= 4 else [*names[:3], "another family"]
+    return " or ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -1,4 +1,4 @@
-"""Files of named arrays: safetensors, torch checkpoints, .npz and .npy, opened without reading what is not needed.
+"""Files of named arrays: safetensors, torch checkpoints, .npz, .npy and .h5, opened without reading what is not needed.
 
 None of them is trusted. Counts are checked against the size of the file before memory is taken, and nothing is
 unpickled that could run a program.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +30,17 @@ ZIP_MAGIC = b"PK\x03\x04"
 
 
 class Tensors(Mapping[str, np.ndarray]):
-    """Named arrays of a file. `shapes` is known at once; `tensors[name]` copies one out of the file."""
+    """Named arrays of a file. `shapes` is known at once; `tensors[name]` copies one out of the file. `numbers`: lone
+    numbers, () f64, and short lists of them, (N,) f64, that lie beside the arrays of a checkpoint, by their names."""
 
-    def __init__(self, shapes: dict[str, tuple[int, ...]], read: Callable[[str], np.ndarray]) -> None:
+    def __init__(
+        self,
+        shapes: dict[str, tuple[int, ...]],
+        read: Callable[[str], np.ndarray],
+        numbers: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         self.shapes = shapes
+        self.numbers = dict(numbers or {})
         self._read = read
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -52,7 +59,17 @@ class Tensors(Mapping[str, np.ndarray]):
         dimensions) go before ours; planes stay ours."""
         theirs = {name for name, shape in decoder.shapes.items() if len(shape) <= 2 or name not in self.shapes}
         shapes = {**self.shapes, **{name: decoder.shapes[name] for name in decoder.shapes if name in theirs}}
-        return Tensors(shapes, lambda name: decoder[name] if name in theirs else self[name])
+        numbers = {**self.numbers, **decoder.numbers}
+        return Tensors(shapes, lambda name: decoder[name] if name in theirs else self[name], numbers)
+
+    def part(self, names: Iterable[str]) -> Tensors:
+        """The arrays with these names alone."""
+        return Tensors({name: self.shapes[name] for name in names}, self._read, self.numbers)
+
+    def renamed(self, before: str, after: str) -> Tensors:
+        """The same with another name for one array."""
+        shapes = {after if name == before else name: shape for name, shape in self.shapes.items()}
+        return Tensors(shapes, lambda name: self[before if name == after else name], self.numbers)
 
     def summary(self, count: int = 4) -> str:
         """The first names with their shapes, for a sentence: "a [3, 4], b [8] and 12 more"."""
@@ -65,6 +82,7 @@ class Tensors(Mapping[str, np.ndarray]):
 
 def open_tensors(path: Path) -> Tensors:
     """The arrays in the file, whatever of the known containers it is. Raises BadFile."""
+    from .h5_file import is_h5, open_h5
     from .safetensors_file import is_safetensors, open_safetensors
     from .torch_file import open_torch
 
@@ -79,9 +97,11 @@ def open_tensors(path: Path) -> Tensors:
         return open_npy(path)
     if is_npz(head):
         return open_npz(path)
+    if is_h5(head):
+        return open_h5(path)
     if head.startswith((ZIP_MAGIC, b"\x80")):
         return open_torch(path)
-    raise BadFile(path, "holds no tensors (known are .safetensors, .pt, .pth, .ckpt, .npz and .npy)")
+    raise BadFile(path, "holds no tensors (known are .safetensors, .pt, .pth, .ckpt, .tar, .npz, .npy and .h5)")
 
 
 def is_npz(head: bytes) -> bool:

@@ -7,6 +7,7 @@ is memory-mapped, so that the planes and the decoder come out of a large generat
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import re
 import zipfile
@@ -28,6 +29,9 @@ LEGACY_MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 MAX_DEPTH = 8
 """How deep dictionaries are looked into."""
 
+LONGEST_LIST = 16
+"""Numbers of a plain list that may say something of the tensors: a box, a size."""
+
 
 def is_torch(head: bytes) -> bool:
     """Whether a file that begins with `head` is a torch checkpoint."""
@@ -48,7 +52,8 @@ def open_torch(path: Path) -> Tensors:
     except RecursionError as error:
         raise BadFile(path, "is nested too deeply") from error
     found = {name: tensor for name, tensor in _tensors(content, "", MAX_DEPTH) if _is_plain(path, name, tensor)}
-    return Tensors({name: tuple(tensor.shape) for name, tensor in found.items()}, lambda name: _copy(found[name]))
+    shapes = {name: tuple(tensor.shape) for name, tensor in found.items()}
+    return Tensors(shapes, lambda name: _copy(found[name]), dict(_numbers(content, "", MAX_DEPTH)))
 
 
 def _check_container(path: Path) -> bool:
@@ -60,7 +65,9 @@ def _check_container(path: Path) -> bool:
         if not head.startswith(ZIP_MAGIC):
             if not head.startswith(LEGACY_MAGIC):
                 raise BadFile(
-                    path, "is a pickle but no torch checkpoint; pickles can run programs and are never opened"
+                    path,
+                    "is a pickle but no torch checkpoint; pickles can run programs and are never opened: "
+                    "save its tensors with torch.save or as .safetensors",
                 )
             return False
         with zipfile.ZipFile(path) as archive:
@@ -94,6 +101,19 @@ def _tensors(content: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
             yield from _tensors(value, f"{name}.{index}" if name else str(index), depth - 1)
 
 
+def _numbers(content: Any, name: str, depth: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Numbers and short lists of them in nested dictionaries, those that a float holds."""
+    if isinstance(content, dict):
+        for key, value in content.items() if depth else ():
+            yield from _numbers(value, f"{name}.{key}" if name else str(key), depth - 1)
+        return
+    listed = content if isinstance(content, (list, tuple)) else (content,)
+    if 0 < len(listed) <= LONGEST_LIST and all(isinstance(value, (int, float)) for value in listed):
+        with contextlib.suppress(OverflowError):
+            numbers = np.array([float(value) for value in listed])
+            yield name, numbers if listed is content else numbers.reshape(())
+
+
 def _is_plain(path: Path, name: str, tensor: Any) -> bool:
     """Whether a tensor is an ordinary array of numbers; raises BadFile where a view claims more than its storage."""
     import torch
@@ -118,4 +138,7 @@ def _why_refused(message: str) -> str:
     """The end of the sentence "FILE …" from what torch says about a pickle that it will not load."""
     asked = re.search(r"(?:GLOBAL|global|class)\s+`?([\w.]+)", message)
     needs = f" (it asks for {asked[1]})" if asked else ""
-    return f"holds Python objects that could run programs{needs} and is not opened; save its tensors alone"
+    return (
+        f"holds Python objects that could run programs{needs} and is not opened; "
+        "save its tensors alone, as torch.save(model.state_dict(), …) does"
+    )

@@ -29,6 +29,9 @@ class ReadOptions:
 
     decoder: Path | None = None
     """A second file that holds the decoder of planes."""
+    spz_frame: str = "rub"
+    """The axes of an .spz that says nothing about them: "rub" (right, up, back: what its specification calls for) or
+    "ply" (right, down, front: what many programs write nevertheless)."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,9 @@ def _what_it_is_instead(path: Path, head: bytes) -> str:
     if start.startswith(b"version https://git-lfs"):
         return "is a Git LFS pointer, not the file itself; run 'git lfs pull'"
     if path.suffix.lower() in (".pkl", ".pickle"):
-        return "is a pickle, which can run programs and is never opened; export its tensors as .safetensors or .npz"
+        return (
+            "is a pickle, which can run programs and is never opened; in the program that wrote it, save the planes "
+            "and the weights as a dictionary of tensors, with torch.save(…, 'planes.pt') or as .safetensors"
+        )
     known = sorted({ext for entry in formats() if entry.load for ext in entry.extensions})
     return f"is not a 3D file that Triptych reads ({', '.join(known)})"

@@ -32,13 +32,12 @@ from ..splats.columns import (
     attribute_columns,
     rest_columns,
 )
+from ..splats.declarations import DECLARATION, UP, declared_mode, declared_up
 from ..splats.transform import baked
 from . import Format, ReadOptions
 
 _LARGEST_TEXT = 64 << 20
 _LARGEST_TAIL = 1 << 20
-_DECLARATION = re.compile(r"\s*(?:SplatRenderMode\s*:\s*(default|mip|2dgs)|antialiased\s+([01]))\s*", re.IGNORECASE)
-_UP = re.compile(r"\s*up_axis\s*:?\s+(-?[yz])\s*", re.IGNORECASE)
 _USUAL_UP = "-y"
 """Trainers keep COLMAP's frame, whose y points down, and say nothing about it."""
 
@@ -85,25 +84,9 @@ def _bytes_before(path: Path, header: PlyHeader, element: PlyElement) -> int:
     return size
 
 
-def _declared(comments: tuple[str, ...]) -> str | None:
-    """The way to draw that a header's comments declare: "default", "mip", "2dgs"; the last one counts."""
-    mode = None
-    for comment in comments:
-        found = _DECLARATION.fullmatch(comment)
-        if found:
-            mode = found[1].lower() if found[1] else ("mip" if found[2] == "1" else "default")
-    return mode
-
-
-def _declared_up(comments: tuple[str, ...]) -> str | None:
-    """The up axis that a comment of ours declares."""
-    found = [match[1].lower() for match in map(_UP.fullmatch, comments) if match]
-    return found[-1] if found else None
-
-
 def _notes(header: PlyHeader, element: PlyElement, provenance: Provenance) -> TrainerNotes:
     """What the trainer declared, and what the columns suggest where it said nothing."""
-    mode = _declared(header.comments)
+    mode = declared_mode(header.comments)
     flat = SCALES[2] not in element.names
     antialiasing, kernel = ("mip" if mode == "mip" else "classic"), ("2dgs" if mode == "2dgs" else "3dgs")
     told = {"antialiasing": antialiasing, "kernel": kernel}
@@ -114,7 +97,7 @@ def _notes(header: PlyHeader, element: PlyElement, provenance: Provenance) -> Tr
     if flat and mode != "2dgs":
         kernel = provenance.guessed["kernel"] = "2dgs"
         provenance.declared.pop("kernel", None)
-    up = _declared_up(header.comments)
+    up = declared_up(header.comments)
     if up:
         provenance.declared["up axis"] = up
     else:
@@ -203,15 +186,15 @@ def _with_count(header: bytes, count: int) -> bytes:
 def _with_notes(header: bytes, notes: TrainerNotes) -> bytes:
     """The header with what the notes say about drawing, where its own comments say otherwise."""
     parsed = sniff_header(header)
-    mode = _declared(parsed.comments)
+    mode = declared_mode(parsed.comments)
     flat = SCALES[2] not in parsed.element("vertex").names
     wanted = "2dgs" if notes.kernel == "2dgs" else "mip" if notes.antialiasing == "mip" else "default"
     implied = "2dgs" if flat else "mip" if "filter_3D" in parsed.element("vertex").names else "default"
     if wanted != (mode or implied) and not (flat and wanted == "2dgs"):
-        header = _with_comment(header, _DECLARATION, f"SplatRenderMode: {wanted}")
+        header = _with_comment(header, DECLARATION, f"SplatRenderMode: {wanted}")
     up = notes.up_axis or _USUAL_UP
-    if up != (_declared_up(parsed.comments) or _USUAL_UP):
-        header = _with_comment(header, _UP, f"up_axis {up}")
+    if up != (declared_up(parsed.comments) or _USUAL_UP):
+        header = _with_comment(header, UP, f"up_axis {up}")
     return header
 
 

@@ -1,4 +1,4 @@
-"""Triplanes of published families in torch checkpoints: .pt, .pth, .ckpt."""
+"""Triplanes of published families in torch checkpoints: .pt, .pth, .ckpt, and .tar, which is no archive there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..files.torch_file import LEGACY_MAGIC, is_torch, open_torch
 from ..progress import Job, Progress
 from . import Format, ReadOptions
 
-EXTENSIONS = (".pt", ".pth", ".ckpt")
+EXTENSIONS = (".pt", ".pth", ".ckpt", ".tar")
 
 
 def sniff(path: Path, head: bytes) -> int:

@@ -6,7 +6,11 @@ Spherical Harmonic Evaluation" (2013), with the Condon–Shortley sign, as in 3D
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+
+Array = TypeVar("Array")
 
 MAX_DEGREE = 3
 C0 = 0.28209479177387814
@@ -20,9 +24,11 @@ def coefficient_count(degree: int) -> int:
     return (degree + 1) ** 2
 
 
-def basis(directions: np.ndarray, degree: int) -> np.ndarray:
-    """The basis functions at unit `directions` (N,3): (N, (degree+1)²), in the type of `directions`."""
-    out = np.empty((len(directions), coefficient_count(degree)), directions.dtype)
+def basis(directions: Array, degree: int) -> Array:
+    """The basis functions at unit `directions` (N,3): (N, (degree+1)²), in the type of `directions`, an array of numpy
+    or a torch tensor on any device."""
+    shape = (len(directions), coefficient_count(degree))
+    out = np.empty(shape, directions.dtype) if isinstance(directions, np.ndarray) else directions.new_empty(shape)
     out[:, 0] = C0
     if degree < 1:
         return out

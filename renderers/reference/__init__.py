@@ -23,12 +23,12 @@ Layer = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class ExactRecord:
-    """Which assets a module draws, in which stage of a picture, and how: `draw(asset, camera, limit, time)` is a job
+    """Which assets a module draws, in which stage of a picture, and how: `draw(asset, camera, limit)` is a job
     that returns a Layer, of which nothing lies behind the distances `limit` (H,W)."""
 
     asset_type: type[Asset]
     stage: Stage
-    draw: Callable[[Asset, Camera, np.ndarray, float], Job[Layer]]
+    draw: Callable[[Asset, Camera, np.ndarray], Job[Layer]]
 
     @property
     def writes_depth(self) -> bool:

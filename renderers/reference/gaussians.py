@@ -178,7 +178,7 @@ class _Tile:
         return alpha
 
 
-def _draw(gaussians: Gaussians, camera: Camera, limit: np.ndarray, time: float) -> Job[Layer]:
+def _draw(gaussians: Gaussians, camera: Camera, limit: np.ndarray) -> Job[Layer]:
     return (yield from render(gaussians, camera, depth_limit=limit))
 
 

@@ -55,7 +55,7 @@ def _drawn(record: ExactRecord, asset: Asset, camera: Camera, limit: np.ndarray,
         asset.warp = None
     elif asset.warp is not None:
         asset = yield from stage(flattened(asset), 0.0, 0.1)
-    return (yield from stage(record.draw(asset, camera, limit, settings.time), 0.1, 1.0))
+    return (yield from stage(record.draw(asset, camera, limit), 0.1, 1.0))
 
 
 def draw_exact(frame: Frame, scene: Scene, camera: Camera, settings: FrameSettings) -> Job[np.ndarray]:

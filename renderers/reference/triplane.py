@@ -1,58 +1,42 @@
-"""Triplanes drawn exactly: every ray marched with the real decoder in float32, by the family's own step rule.
+"""Triplanes drawn exactly: the real decoder in float32, by the family's own rule.
 
-Design. Rays are cut by the box, and samples are taken a few at a time, front to back, for the rays that still let
-light through. Most samples of a picture lie in haze: matter so thin that a ray through nothing else would be less than
-`FAINT` opaque. There a coarse lattice of the decoded field, interpolated before its activation, stands in for the
-decoder. It is an interpolation and no gap, so the faint veil that a field keeps in empty space stays in the picture.
-A lattice pays only for a picture much larger than it, and a cell counts as haze only with all cells around it.
-
-A field that a drag has bent is marched where its matter is now: samples keep the distance and phase that the family's
-box gives them, in front of it and behind it too, and each is decoded where the warp says that it was at rest.
+A picture is drawn a few rows at a time. What its rays meet is found by `field_march.py` (the haze of a density),
+`field_surface.py` (the first point of a surface, or of labels) or here (a slice), and coloured as field_looks.py says.
+Where samples lie is in `field_rays.py` and `fine_samples.py`, what they cost in `field_sampler.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assets.errors import BadInput
-from assets.fields.decoder import Field, activate_output, bounded_threads
+from assets.fields.decoder import bounded_threads
+from assets.fields.showing import shown
 from assets.progress import Job, Progress
 from assets.triplane import Triplane
 
 from ..camera import Camera
-from ..colormap import viridis
-from ..framing import depth_extent
 from ..renderer import Stage
-from . import ExactRecord
-from .field_rays import Rays, cut_rays
+from . import ExactRecord, field_looks
+from .field_march import DensityBand
+from .field_rays import rule_of
+from .field_sampler import ExactSampler
+from .field_slice import SliceBand
+from .field_surface import Matter, SurfaceBand
 
 if TYPE_CHECKING:
     import torch
 
-BLOCK = 8
-"""Samples of a ray that are decoded at once; those behind the one that ends the ray are wasted."""
-
-ENOUGH = 1e-4
-"""Transmittance at which a ray ends."""
-
-FAINT = 0.01
-"""Opacity that a chord of the whole box through haze has at most."""
-
-LATTICE = (64, 128)
-"""Least and largest number of cells of the lattice along each axis; between them it is as fine as the planes."""
-
-LATTICE_SHARE = 0.25
-"""Largest share of a picture's samples that a lattice may cost."""
+Seen = tuple["torch.Tensor", "torch.Tensor", "torch.Tensor"]
+"""Premultiplied colour (n,3), alpha (n,), and the way (n,) to what is seen, infinite for nothing."""
 
 
 def march(
     triplane: Triplane,
     camera: Camera,
     depth_limit: np.ndarray | None = None,
-    time: float = 0.0,
     device: str | None = None,
 ) -> Job[tuple[np.ndarray, np.ndarray]]:
     """A job that returns the picture and the depth of a triplane, shown as its `display` says.
@@ -61,269 +45,172 @@ def march(
     axis at which opacity reaches one half, infinite where it does not. depth_limit: (H,W), the distance at which a ray
     ends. device: a torch device; None takes CUDA where there is. Raises BadInput where the field cannot be decoded.
     """
-    if triplane.description.output("density") is None:
-        raise BadInput(f"{triplane.name}: has no density that could be drawn.")
-    sampler = _Sampler(triplane, camera, time, device)
-    yield from sampler.find_haze(camera.width * camera.height)
+    painter = _Painter(triplane, camera, device)
+    yield from painter.prepare()
     picture = np.zeros((camera.height, camera.width, 4), np.float32)
     depth = np.full((camera.height, camera.width), np.inf, np.float32)
-    rows = max(1, sampler.field.chunk // 4 // camera.width)
+    rows = max(1, painter.rays_at_once // camera.width)
     for top in range(0, camera.height, rows):
         height = min(rows, camera.height - top)
         limit = None if depth_limit is None else depth_limit[top : top + height]
-        band = _Band(sampler, camera.cropped(0, top, camera.width, height), limit)
+        band = painter.band(camera.cropped(0, top, camera.width, height), limit)
         for share in band.march():
             yield Progress(top + share * height, camera.height, f"Drawing {triplane.name} exactly")
-        band.write(picture[top : top + height].reshape(-1, 4), depth[top : top + height].reshape(-1))
+        with bounded_threads():
+            color, alpha, way = painter.seen(band)
+            at = band.rays.depth(way)
+        pixels = picture[top : top + height].reshape(-1, 4)
+        pixels[band.pixels, :3], pixels[band.pixels, 3] = color.cpu().numpy(), alpha.cpu().numpy()
+        depth[top : top + height].reshape(-1)[band.pixels] = at.cpu().numpy()
     return picture, depth
 
 
-class _Sampler:
-    """Asks the field for activated values, or the lattice where that is enough."""
+class _Painter:
+    """What is drawn of a triplane, and how what its rays meet is coloured."""
 
-    def __init__(self, triplane: Triplane, camera: Camera, time: float, device: str | None) -> None:
-        self.triplane, self.time = triplane, time
-        self.field = Field(triplane, device, rest=True)
-        self.warp = triplane.warp.volume if triplane.warp is not None else None
-        description = triplane.description
-        self.march, self.density, self.rgb = description.march, description.output("density"), description.output("rgb")
-        low, high = np.array(description.space.low, np.float64), np.array(description.space.high, np.float64)
-        half = (high - low) / 2 * (1.0 - self.march.box_shrink)
-        self.box = np.stack([(low + high) / 2 - half, (low + high) / 2 + half])
-        self.to_local = np.linalg.inv(triplane.transform)
-        self.haze: _Haze | None = None
-        self.depth_range = depth_extent(triplane.bounds(), camera)
-        forward = self.to_local[:3, :3] @ -camera.camera_to_world[:3, 2]
-        eye = self.to_local[:3, :3] @ camera.eye + self.to_local[:3, 3]
-        self._forward = self.tensor(forward)
-        self._eye = self.tensor(eye) if camera.ortho_height is None else None
+    def __init__(self, triplane: Triplane, camera: Camera, device: str | None) -> None:
+        what = shown(triplane.description)
+        if what is None:
+            raise BadInput(f"{triplane.name}: has neither a density nor a surface nor labels that could be drawn.")
+        self.sampler = ExactSampler(triplane, camera, what, device)
+        self.kind, self.mode, self.rays = what.kind, triplane.display.mode, camera.width * camera.height
+        self.opaque = what.kind != "density" or self.mode in ("surface", "slice")
+        self.matter = Matter(self.sampler, triplane.display.level) if self.opaque else None
 
-    def tensor(self, array: np.ndarray) -> torch.Tensor:
-        """`array` as f32 where the field is."""
+    @property
+    def rays_at_once(self) -> int:
+        """How many rays are marched together."""
+        rule, chunk = rule_of(self.sampler.march), self.sampler.field.chunk
+        if self.opaque or not rule.fine:
+            return chunk // 4
+        # Of two passes all samples are kept.
+        return max(chunk // 16, (chunk << 3) // (rule.samples + rule.fine))
+
+    def prepare(self) -> Job[None]:
+        """Looks from afar, where that pays."""
+        if not self.opaque:
+            yield from self.sampler.find_haze(self.rays)
+        elif self.mode != "slice":
+            yield from self.matter.look_from_afar(self.rays)
+
+    def band(self, camera: Camera, limit: np.ndarray | None) -> DensityBand | SurfaceBand | SliceBand:
+        """A few rows of the picture."""
+        if self.mode == "slice":
+            return SliceBand(self.sampler, camera, limit)
+        if self.opaque:
+            return SurfaceBand(self.sampler, self.matter, camera, limit)
+        return DensityBand(self.sampler, camera, limit)
+
+    def seen(self, band: DensityBand | SurfaceBand | SliceBand) -> Seen:
+        """What a band that has been marched shows."""
+        if self.mode == "steps":
+            alpha = (band.steps > 0).float()
+            return self._steps(band) * alpha[:, None], alpha, self._way(band)
+        if self.opaque:
+            return self._opaque(band)
+        return self._haze(band)
+
+    def _steps(self, band: DensityBand | SurfaceBand) -> torch.Tensor:
+        if isinstance(band, DensityBand):
+            return field_looks.steps_color(band.steps, band.rule.samples + band.rule.fine)
+        return field_looks.steps_color(band.steps, self.matter.steps)
+
+    @staticmethod
+    def _way(band: DensityBand | SurfaceBand | SliceBand) -> torch.Tensor:
+        return band.half if isinstance(band, DensityBand) else band.way
+
+    def _haze(self, band: DensityBand) -> Seen:
+        """The picture of a density."""
         import torch
 
-        return torch.tensor(array, dtype=torch.float32, device=self.field.device)
-
-    def raw(self, points: torch.Tensor, moved: torch.Tensor | None = None) -> torch.Tensor:
-        """What the decoder says at `points` (N,3) at rest: (N,4) raw density and colour, or (N,1) without a colour.
-        moved: where they are now, and are seen from; None: where they were."""
-        import torch
-
-        directions = moment = None
-        if self.field.description.needs_viewdirs:
-            places = points if moved is None else moved
-            directions = self._forward.expand_as(places) if self._eye is None else places - self._eye
-            directions = torch.nn.functional.normalize(directions, dim=1)
-            if moved is not None:
-                directions = self.warp.turn_back(moved, directions)
-        if self.field.description.needs_time:
-            moment = torch.full((len(points),), self.time, device=points.device)
-        parts = [self.field.raw(p, *rest) for p, *rest in _split(self.field.chunk, points, directions, moment)]
-        wanted = ("density", "rgb") if self.rgb else ("density",)
-        return torch.cat([torch.cat([part[name] for part in parts]) for name in wanted], 1)
-
-    def values(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Density (N,) with the user's factor, and colour (N,3), at `points` (N,3)."""
-        import torch
-
-        if self.warp is None:
-            return self._values_at_rest(points, None)
-        rest, there = self.sources(points)
-        there = torch.nonzero(there)[:, 0]
-        density, color = points.new_zeros(len(points)), torch.zeros_like(points) if self.rgb else None
-        if len(there):
-            density[there], found = self._values_at_rest(rest[there], points[there])
-            if self.rgb:
-                color[there] = found
-        return density, color
-
-    def sources(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Where moved `points` (N,3) were at rest, and whether that is in the family's box, (N,) bool."""
-        rest, present = self.warp.sources(points)
-        low, high = self.tensor(self.box)
-        return rest, present & (rest >= low).all(1) & (rest <= high).all(1)
-
-    def _values_at_rest(
-        self, points: torch.Tensor, moved: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        if self.haze is None:
-            raw = self.raw(points, moved)
-        else:
-            faint = self.haze.holds(points)
-            raw = points.new_empty(len(points), 4 if self.rgb else 1)
-            raw[faint] = self.haze.interpolate(points[faint])
-            if not faint.all():
-                raw[~faint] = self.raw(points[~faint], None if moved is None else moved[~faint])
-        density = activate_output(self.density, raw[:, :1], points)[:, 0].clamp_min(0.0)
-        color = activate_output(self.rgb, raw[:, 1:], points) if self.rgb else None
-        return density * self.triplane.display.density, color
-
-    def normals(self, points: torch.Tensor) -> torch.Tensor:
-        """Unit normals (N,3) in world space, out of the dense, by central differences over 1/256 of the box."""
-        import torch
-
-        reach = self.tensor((self.box[1] - self.box[0]) / 256)
-        steps = torch.diag(reach)
-        rest = points if self.warp is None else self.warp.sources(points)[0]
-        slopes = [self.raw(rest + step)[:, 0] - self.raw(rest - step)[:, 0] for step in steps]
-        gradient = torch.stack(slopes, 1) / (2 * reach)
-        if self.warp is not None:
-            gradient = torch.einsum("nij,ni->nj", self.warp.gradients(points), gradient)
-        return torch.nn.functional.normalize(-gradient @ self.tensor(self.to_local[:3, :3]), dim=1)
-
-    def find_haze(self, rays: int) -> Job[None]:
-        """Decodes the lattice, where the picture is large enough for it to pay."""
-        import torch
-
-        planes = self.field.description.plane_tensors()
-        finest = max(max(self.triplane.tensors[name].shape[-2:]) for name in planes)
-        cells = int(np.clip(finest, *LATTICE))
-        if (cells + 1) ** 3 > LATTICE_SHARE * rays * self.march.samples:
-            return
-        axes = [torch.linspace(*self.box[:, axis].tolist(), cells + 1, device=self.field.device) for axis in range(3)]
-        layers = []
-        for z in axes[2]:
-            with bounded_threads():
-                y, x = torch.meshgrid(axes[1], axes[0], indexing="ij")
-                points = torch.stack([x, y, z.expand_as(x)], -1).reshape(-1, 3)
-                raw = self.raw(points)
-                density = activate_output(self.density, raw[:, :1], points)
-                layers.append(torch.cat([raw, density], 1).reshape(cells + 1, cells + 1, -1))
-            yield Progress(len(layers), cells + 1, "Looking for empty space")
-        chord = 1.0 if self.march.step == "normalised" else float(np.linalg.norm(self.box[1] - self.box[0]))
-        limit = -np.log1p(-FAINT) / (chord * max(self.triplane.display.density, 1e-6))
-        with bounded_threads():
-            self.haze = _Haze(torch.stack(layers), self.tensor(self.box), limit)
-
-
-class _Haze:
-    """A lattice over the box, (n,n,n,c + 1) in z, y, x order: raw values, and the density that decides."""
-
-    def __init__(self, lattice: torch.Tensor, box: torch.Tensor, limit: float) -> None:
-        import torch
-
-        volume = lattice.permute(3, 0, 1, 2)[None]
-        self._raw = volume[:, :-1].contiguous()
-        # The largest value at the corners of a cell, then of the cells around it too.
-        densest = torch.nn.functional.max_pool3d(volume[:, -1:], 2, stride=1)
-        densest = torch.nn.functional.max_pool3d(densest, 3, stride=1, padding=1)
-        self._faint = (densest[0, 0] <= limit).reshape(-1)
-        self._cells = lattice.shape[0] - 1
-        self._low, self._size = box[0], box[1] - box[0]
-
-    def holds(self, points: torch.Tensor) -> torch.Tensor:
-        """Which of `points` (N,3) lie in haze, (N,) bool."""
-        cell = ((points - self._low) * (self._cells / self._size)).long().clamp_(0, self._cells - 1)
-        return self._faint[(cell[:, 2] * self._cells + cell[:, 1]) * self._cells + cell[:, 0]]
-
-    def interpolate(self, points: torch.Tensor) -> torch.Tensor:
-        """Raw values at `points` (N,3): (N,c)."""
-        import torch
-
-        grid = ((points - self._low) * (2 / self._size) - 1)[None, None, None]
-        found = torch.nn.functional.grid_sample(self._raw, grid, align_corners=True, padding_mode="border")
-        return found[0, :, 0, 0].T
-
-
-class _Band:
-    """Some rows of a picture."""
-
-    def __init__(self, sampler: _Sampler, camera: Camera, limit: np.ndarray | None) -> None:
-        import torch
-
-        self.sampler = sampler
-        self.pixels, arrays = cut_rays(sampler, camera, limit)
-        self.rays = Rays(*map(sampler.tensor, arrays))
-        self.through = torch.ones_like(self.rays.count)
-        self.color = torch.zeros_like(self.rays.anchor)
-        self.thickness = torch.zeros_like(self.rays.count)
-        self.half = torch.full_like(self.rays.count, -1.0)
-        """Bins up to where opacity reaches one half, −1 where it does not."""
-
-    def march(self) -> Iterator[float]:
-        """Composites block after block of samples, and yields the share of them that is done."""
-        import torch
-
-        samples = int(np.ceil(self.rays.count.max().item())) if len(self.pixels) else 0
-        # A map of the density shows all of it, so nothing hides what is behind.
-        enough = -1.0 if self.sampler.triplane.display.mode == "density" else ENOUGH
-        going = torch.arange(len(self.pixels), device=self.through.device)
-        for begin in range(0, samples, BLOCK):
-            going = going[(self.through[going] > enough) & (self.rays.count[going] > begin)]
-            if not len(going):
-                break
-            with bounded_threads():
-                self._composite(going, torch.arange(begin, min(begin + BLOCK, samples), device=going.device))
-            yield (begin + BLOCK) / samples
-
-    def _composite(self, going: torch.Tensor, index: torch.Tensor) -> None:
-        """Takes the samples `index` (k,) of the rays `going` (m,)."""
-        import torch
-
-        points = self.rays.points(going, index[None])
-        density, color = self.sampler.values(points.reshape(-1, 3))
-        # The bin in which an opaque surface lies counts by its share in front of it.
-        share = (self.rays.count[going, None] - index).clamp(0.0, 1.0)
-        thickness = density.reshape(points.shape[:2]) * self._steps(going, index) * share
-        through = self.through[going, None]
-        after = through * torch.cumprod(torch.exp(-thickness), 1)
-        before = torch.cat([through, after[:, :-1]], 1)
-        if color is not None:
-            self.color[going] += ((before - after)[..., None] * color.reshape(*points.shape[:2], 3)).sum(1)
-        # Inside a bin the density is constant, so where half is reached follows in closed form.
-        crossing = (before > 0.5) & (after <= 0.5)
-        place = index + torch.log(2 * before) / thickness * share
-        self.half[going] = torch.where(crossing, place, self.half[going, None]).amax(1)
-        self.thickness[going] += thickness.sum(1)
-        self.through[going] = after[:, -1]
-
-    def _steps(self, going: torch.Tensor, index: torch.Tensor) -> torch.Tensor | float:
-        """The lengths of bins as the family's rule takes them."""
-        march = self.sampler.march
-        return 1 / march.samples if march.step == "normalised" else self.rays.lengths(going, index[None])
-
-    def write(self, picture: np.ndarray, depth: np.ndarray) -> None:
-        """Puts what is seen into the rows `picture` (n,4) and `depth` (n,) of the band."""
-        with bounded_threads():
-            alpha = 1.0 - self.through
-            found = self.half >= 0
-            at = self.rays.depth(self.half.clamp_min(0.0))
-            color, alpha = self._shade(alpha, found, at)
-            picture[self.pixels, :3], picture[self.pixels, 3] = color.cpu().numpy(), alpha.cpu().numpy()
-            depth[self.pixels] = at.where(found, float("inf")).cpu().numpy()
-
-    def _shade(self, alpha: torch.Tensor, found: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Premultiplied colour (n,3) and alpha (n,) in the display's mode; `at` is the depth where `found` (n,)."""
-        import torch
-
-        mode = self.sampler.triplane.display.mode
+        alpha, way, mode = 1.0 - band.through, band.half, self.mode
         if mode == "density":
-            # Opacity saturates long before density does; the logarithm shows 0 … 1000 optical depths.
-            return viridis(torch.log2(1 + self.thickness) / 10) * alpha[:, None], alpha
+            return field_looks.thickness_color(band.thickness) * alpha[:, None], alpha, way
+        found = torch.isfinite(way)
         if mode == "depth":
-            near, far = self.sampler.depth_range
-            grey = 0.95 - 0.87 * ((at - near) / max(far - near, 1e-30)).clamp(0, 1)
             alpha = alpha * found
-            return (grey * alpha)[:, None].expand(-1, 3), alpha
+            grey = field_looks.depth_grey(band.rays.depth(way.where(found, 0.0)), *self.sampler.depth_range)
+            return grey * alpha[:, None], alpha, way
         if mode == "colour" and self.sampler.rgb:
-            return self.color, alpha
-        normals = torch.zeros_like(self.color)
-        if found.any():
-            which = torch.nonzero(found)[:, 0]
-            points = self.rays.points(which, (self.half[which] - 0.5)[:, None])[:, 0]
-            normals[which] = self.sampler.normals(points)
+            return band.color, alpha, way
+        normals = torch.zeros_like(band.color)
+        which = torch.nonzero(found)[:, 0]
+        if len(which):
+            normals[which] = self.sampler.normals(band.rays.at(which, way[which, None])[:, 0])
         if mode == "normal":
-            return (normals * 0.5 + 0.5) * alpha[:, None], alpha
+            return field_looks.normal_color(normals) * alpha[:, None], alpha, way
+        return field_looks.clay(self._facing(band, slice(None), normals)) * alpha[:, None], alpha, way
+
+    def _opaque(self, band: SurfaceBand | SliceBand) -> Seen:
+        """The picture of first points."""
+        import torch
+
+        way = band.way.clone()
+        which = torch.nonzero(torch.isfinite(way))[:, 0]
+        color = torch.zeros_like(band.rays.anchor)
+        if len(which):
+            points = band.rays.at(which, way[which, None])[:, 0]
+            if self.mode == "slice":
+                color[which], there = self._slice(band, which, points)
+                way[which[~there]] = torch.inf
+            else:
+                color[which] = self._surface(band, which, points)
+        alpha = torch.isfinite(way).float()
+        return color * alpha[:, None], alpha, way
+
+    def _surface(self, band: SurfaceBand, which: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        """The colours (m,3) of surface points (m,3) on the rays `which` (m,)."""
+        if self.mode == "depth":
+            return field_looks.depth_grey(
+                band.rays.depth(band.way.nan_to_num(0.0, 0.0))[which], *self.sampler.depth_range
+            )
+        matter, labels = self.matter, self.kind == "labels"
+        colored = labels or self.sampler.rgb is not None
+        is_lit = labels or self.mode == "surface"
+        normals = None
+        if self.mode == "normal" or is_lit or not colored:
+            normals = matter.normals(self._outside(band, which, points) if labels else points)
+        if self.mode == "normal":
+            return field_looks.normal_color(normals)
+        if not colored:
+            return field_looks.clay(self._facing(band, which, normals))
+        values = matter.values(points, band.rays.direction[which] / band.rays.speed[which, None])
+        color = matter.key_colors(values["label"][:, 0]) if labels else values["rgb"]
+        return field_looks.lit(color, self._facing(band, which, normals)) if is_lit else color
+
+    def _outside(self, band: SurfaceBand, which: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        """Surface points of labels, moved out of them: on a face both sides along it are alike then."""
+        return points - band.rays.direction[which] * (0.05 * band.step[which, None])
+
+    def _slice(self, band: SliceBand, which: torch.Tensor, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The colours (m,3) of points (m,3) of a slice, and where there is no hole."""
+        import torch
+
+        matter = self.matter
+        values = matter.values(points, band.rays.direction[which] / band.rays.speed[which, None])
+        if self.kind == "labels":
+            labels = values["label"][:, 0]
+            return matter.key_colors(labels), ~matter.hides(labels)
+        value = values[matter.quantity][:, 0]
+        normalised = self.sampler.march.step == "normalised"
+        side = 1.0 if normalised else float(np.ptp(self.sampler.triplane.local_bounds(), axis=0).max())
+        factor = self.sampler.triplane.display.density if self.kind == "density" else 1.0
+        position = field_looks.slice_position(matter.quantity, value * factor, matter.level, side)
+        color = field_looks.slice_color(position)
+        if self.sampler.rgb:
+            inside = value > matter.level if matter.above else value < matter.level
+            color = values["rgb"].where(inside[:, None], color)
+        return color, torch.ones_like(value, dtype=torch.bool)
+
+    def _facing(
+        self, band: DensityBand | SurfaceBand, which: torch.Tensor | slice, normals: torch.Tensor
+    ) -> torch.Tensor:
+        """|n · e| (m,) of unit normals (m,3) on the rays `which` (m,)."""
+        import torch
+
         to_world = self.sampler.tensor(self.sampler.triplane.transform[:3, :3])
-        towards = torch.nn.functional.normalize(-self.rays.direction @ to_world.T, dim=1)
-        grey = 0.2 + 0.7 * (normals * towards).sum(1, keepdim=True).abs()
-        return (grey * alpha[:, None]).expand(-1, 3), alpha
-
-
-def _split(size: int, *arrays: torch.Tensor | None) -> Iterator[tuple[torch.Tensor | None, ...]]:
-    """The arrays in pieces of `size` rows."""
-    for start in range(0, max(1, len(arrays[0])), size):
-        yield tuple(None if array is None else array[start : start + size] for array in arrays)
+        towards = torch.nn.functional.normalize(-band.rays.direction[which] @ to_world.T, dim=1)
+        return (normals * towards).sum(1).abs()
 
 
 EXACT = ExactRecord(Triplane, Stage.FIELD, march)

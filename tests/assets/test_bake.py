@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from assets.errors import BadInput
-from assets.fields.bake import LOST_OPACITY, SLOT_BYTES, bake, brick_maxima
+from assets.fields.bake import bake, slot_bytes
 from assets.fields.brick_grid import BRICK, BrickGrid
+from assets.fields.brick_lattice import brick_maxima
+from assets.fields.brick_sampler import LOST_OPACITY
 from assets.fields.decoder import Field
 from assets.fields.description import Blob
 from assets.formats import open_path
@@ -42,7 +44,7 @@ def baked(triplane: Triplane, **options) -> list[BrickGrid]:
     return found
 
 
-@pytest.mark.parametrize(("level", "least"), [(0, 31.0), (1, 42.0), (2, 52.0)])
+@pytest.mark.parametrize(("level", "least"), [(1, 31.0), (2, 42.0), (3, 52.0)])
 @pytest.mark.parametrize("view", [0, 1])
 def test_the_bricks_look_as_triposr_draws_them(grids: list[BrickGrid], level: int, least: float, view: int) -> None:
     expected = np.load(DATA / f"view_{view}.npz")
@@ -52,20 +54,21 @@ def test_the_bricks_look_as_triposr_draws_them(grids: list[BrickGrid], level: in
 
 def test_levels_come_coarse_to_fine(grids: list[BrickGrid]) -> None:
     assert [(grid.level, grid.levels, grid.resolution.tolist()) for grid in grids] == [
-        (0, 3, [64] * 3),
-        (1, 3, [128] * 3),
-        (2, 3, [256] * 3),
+        (0, 4, [32] * 3),
+        (1, 4, [64] * 3),
+        (2, 4, [128] * 3),
+        (3, 4, [256] * 3),
     ]
     for grid in grids:
         used = np.sort(grid.index[grid.index >= 0])
         assert (used == np.arange(len(grid.samples))).all()
         assert grid.index.shape == tuple(grid.resolution[::-1] // BRICK)
         assert grid.samples.dtype == np.float16 and np.isfinite(grid.samples).all()
-    assert len(grids[2].samples) < 0.25 * grids[2].index.size
+    assert len(grids[3].samples) < 0.25 * grids[3].index.size
 
 
 def test_samples_are_the_field_at_the_corners(triposr: Triplane, grids: list[BrickGrid]) -> None:
-    grid = grids[1]
+    grid = grids[2]
     rng = np.random.default_rng(1)
     bricks = np.argwhere(grid.index >= 0)[rng.integers(len(grid.samples), size=200)]
     corners = rng.integers(0, BRICK + 1, (200, 3))
@@ -79,7 +82,7 @@ def test_samples_are_the_field_at_the_corners(triposr: Triplane, grids: list[Bri
 
 def test_what_is_left_out_cannot_be_seen(triposr: Triplane, grids: list[BrickGrid]) -> None:
     """Random chords through the box: all that they lose to dropped bricks together stays below the promise."""
-    grid = grids[2]
+    grid = grids[3]
     sides = np.random.default_rng(2).uniform(grid.box[0], grid.box[1], (2, 3000, 3))
     faces = np.arange(3000) % 3
     sides[0, np.arange(3000), faces], sides[1, np.arange(3000), faces] = grid.box[0, 0], grid.box[1, 0]
@@ -111,7 +114,7 @@ def test_the_first_picture_comes_soon_and_the_job_can_be_left(triposr: Triplane)
 
 
 def test_a_level_that_needs_too_much_memory_is_not_baked() -> None:
-    grids = baked(small_triplane(), levels=(16, 32), memory_limit=8 * SLOT_BYTES)
+    grids = baked(small_triplane(), levels=(16, 32), memory_limit=8 * slot_bytes(4))
     assert [grid.resolution.tolist() for grid in grids] == [[16] * 3]
     assert grids[0].levels == 2
 
@@ -119,7 +122,7 @@ def test_a_level_that_needs_too_much_memory_is_not_baked() -> None:
 def test_the_default_limit_leaves_room_for_a_full_grid() -> None:
     from assets.fields.bake import LEVELS, MEMORY_LIMIT
 
-    assert (LEVELS[-1] // BRICK) ** 3 * SLOT_BYTES < MEMORY_LIMIT
+    assert (LEVELS[-1] // BRICK) ** 3 * slot_bytes(4) < MEMORY_LIMIT
 
 
 def test_boxes_that_are_no_cubes_get_nearly_cubic_cells() -> None:
@@ -155,11 +158,11 @@ def test_step_rule_decides_what_is_thin() -> None:
     assert not len(baked(normalised, levels=(16,))[0].samples)
 
 
-def test_fields_without_density_are_not_prepared() -> None:
+def test_fields_without_anything_to_draw_are_not_prepared() -> None:
     plain = small_triplane()
     head = plain.description.heads[0]
-    distance = replace(head, outputs=(replace(head.outputs[0], name="sdf"),))
-    triplane = Triplane("sdf", plain.tensors, replace(plain.description, heads=(distance,)))
+    colored = replace(head, outputs=(head.outputs[1],))
+    triplane = Triplane("colour", plain.tensors, replace(plain.description, heads=(colored,)))
     assert triplane.preparation() is None
     with pytest.raises(BadInput, match="no density"):
         baked(triplane)
@@ -200,5 +203,5 @@ def test_a_view_is_fitted_to_the_first_grid(grids: list[BrickGrid]) -> None:
     fresh = run(open_path(DATA / "asset.pt"))[0]
     np.testing.assert_array_equal(fresh.seen_bounds(), fresh.bounds())
     fresh.accept(grids[0])
-    fresh.accept(grids[2])
+    fresh.accept(grids[3])
     np.testing.assert_allclose(fresh.seen_bounds(), grids[0].matter)

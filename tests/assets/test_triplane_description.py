@@ -12,7 +12,7 @@ import pytest
 
 from assets.errors import BadInput
 from assets.families.triposr import describe_field
-from assets.fields.description import FieldDescription
+from assets.fields.description import FieldDescription, Group, Head, Input, Output, Plane
 from assets.fields.description_check import check_description, check_tensors
 from assets.files.strict_json import from_json, to_json
 from tests.small_assets import triplane as small_triplane
@@ -74,7 +74,7 @@ def test_defaults_may_be_left_out_and_whole_numbers_are_numbers() -> None:
         ("space.low", [0, 0], "space.low: expected 3 entries, found 2"),
         ("space.contraction", "mip", "space.contraction: is one of mip360_l2, mip360_linf, not 'mip'"),
         ("heads.0.outputs.0.channels", None, "heads[0].outputs[0].channels: expected a list, found null"),
-        ("heads.0.layers.1.activation", "gelu", "heads[0].layers[1].activation: is one of none, relu"),
+        ("heads.0.layers.1.activation", "swish", "heads[0].layers[1].activation: is one of none, relu"),
         ("march.step", "log", "march.step: is one of normalised, world"),
         ("family", None, "family: expected a string, found null"),
     ],
@@ -115,7 +115,7 @@ def test_the_description_itself_must_be_an_object() -> None:
         ("groups.0.planes", [], "groups[0].planes: is empty"),
         ("groups.0.name", "", "groups: need different names"),
         ("groups.0.planes.2.axes", ["x", "-x"], "groups[0].planes[2].axes: names the same axis twice"),
-        ("groups.0.planes.2.axes", [], "groups[0].planes[2].axes: has one axis (a line) or two"),
+        ("groups.0.planes.2.axes", [], "groups[0].planes[2].axes: has one axis (a line), two"),
         ("groups.0.planes.2.index", -1, "groups[0].planes[2].index: is negative"),
         ("groups.0.planes.2.channels", [3, 3], "groups[0].planes[2].channels: is a first channel and a later end"),
         ("heads.0.inputs", [], "heads[0].inputs: is empty"),
@@ -128,7 +128,37 @@ def test_the_description_itself_must_be_an_object() -> None:
         ("heads.0.outputs.0.name", "rgb", "heads[0].outputs[0].channels: rgb has 3 channels, not 1"),
         ("heads.0.outputs.0.blob", {"gain": 1, "radius": 0}, "heads[0].outputs[0].blob.radius: is not positive"),
         ("march.samples", 0, "march.samples: lies between"),
+        ("march.samples", 4097, "march.samples: lies between"),
+        ("march.fine", 5000, "march.fine: lies between"),
+        ("march.fine", -1, "march.fine: lies between"),
+        ("march", {"samples": 1, "placement": "edges"}, "march.samples: is 1, which has no second sample"),
+        ("march", {"samples": 1, "between": "segment"}, "march.samples: is 1, which has no second sample"),
+        ("march.near", -1, "march.near: is negative"),
+        ("march", {"limits": "range", "near": 2, "far": 2}, "march.far: must lie behind march.near"),
+        ("march", {"limits": "around", "near": 2, "far": -2}, "march.far: must lie behind march.near"),
+        ("march.counted", "fine", "march.counted: is 'fine', but march.fine is 0"),
+        ("march.step_scale", 0, "march.step_scale: is not positive"),
+        ("march.last_step", -1, "march.last_step: is negative"),
+        ("march.alpha_floor", 1, "march.alpha_floor: lies between"),
+        ("march.weight_floor", -0.1, "march.weight_floor: lies between"),
         ("march.box_shrink", 1, "march.box_shrink: lies between"),
+        ("march.min_chord", -1, "march.min_chord: is negative"),
+        ("march.background", [0, 0, 2], "march.background: lies between"),
+        ("labels", [{"name": "car", "color": [1, 0, 0]}], "labels: no head has an output 'label'"),
+        ("heads.0.outputs.0.name", "label", "labels: has 0 entries, the output 'label' has 1 channels"),
+        ("groups.0.mip_levels", 0, "groups[0].mip_levels: lies between"),
+        ("groups.0.planes.0.level", -1, "groups[0].planes[0].level: is negative"),
+        ("groups.0.planes.2.axes", ["x", "y", "z", "t"], "groups[0].planes[2].axes: has one axis (a line), two"),
+        (
+            "groups.0",
+            {
+                "name": "planes",
+                "interpolation": "bicubic",
+                "planes": [{"tensor": "v", "index": 0, "axes": ["x", "y", "z"]}],
+            },
+            "groups[0].interpolation: 'bicubic' needs two axes",
+        ),
+        ("heads.0.join", "dot", "heads[0].inputs: a dot joins two, not 1"),
         ("surface.resolution", 10**9, "surface.resolution: lies between"),
     ],
 )
@@ -178,3 +208,37 @@ def test_planes_that_are_not_concatenated_need_the_same_channels() -> None:
     shapes = {name: array.shape for name, array in small_triplane().tensors.items()}
     with pytest.raises(BadInput, match="different channel counts"):
         check_tensors(uneven, shapes)
+
+
+@pytest.mark.parametrize(
+    ("group", "shape", "named"),
+    [
+        ({"planes": (Plane("p", 0, ("x", "y", "z")),)}, (1, 2, 8, 8), "volumes have (planes, channels, slices, rows"),
+        ({"planes": (Plane("p", 0, ("x", "y")),)}, (1, 2, 4, 8, 8), "planes have (planes, channels, rows, columns)"),
+        (
+            {"planes": (Plane("p", 0, ("x", "y")),), "interpolation": "mip", "mip_levels": 3},
+            (1, 2, 8, 6),
+            "groups[0].mip_levels: p with 6 × 8 texels cannot be halved 2 times",
+        ),
+    ],
+)
+def test_shapes_that_an_interpolation_or_a_volume_cannot_have_are_named(
+    group: dict, shape: tuple[int, ...], named: str
+) -> None:
+    description = replace(small_triplane().description, groups=(Group("planes", **group),), heads=())
+    with pytest.raises(BadInput) as caught:
+        check_tensors(description, {"p": shape})
+    assert named in str(caught.value)
+
+
+def test_a_dot_needs_a_multiple() -> None:
+    """The first input's three numbers against rows of three."""
+    group = Group("planes", (Plane("p", 0, ("x", "y")),))
+    head = Head("dot", (Input("position"), Input("group", "planes")), (), (Output("density", (0, 1)),), join="dot")
+    description = replace(small_triplane().description, groups=(group,), heads=(head,))
+    check_description(description)
+    check_tensors(description, {"p": (1, 6, 4, 4)})
+    with pytest.raises(
+        BadInput, match=r"heads\[0\].inputs: the second is 4 wide, which is no multiple of the first, 3"
+    ):
+        check_tensors(description, {"p": (1, 4, 4, 4)})

@@ -1,8 +1,7 @@
-"""Field values against what the families' own code gave (tests/data/triposr, and the oracles beside the repository)."""
+"""Field values against what TripoSR's own code gave (tests/data/triposr), and how fields are asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +10,13 @@ import pytest
 import torch
 
 from assets.errors import BadInput
-from assets.fields.decoder import CHUNK, Field, map_to_box
+from assets.fields.decoder import CHUNK, Field
 from assets.fields.description import Encoding, Input, Space
-from assets.files.tensor_file import open_tensors
+from assets.fields.sampling import map_to_box
 from assets.formats import open_path
 from assets.progress import Progress, run
 from assets.triplane import Triplane
 from tests.small_assets import triplane as small_triplane
-
-from . import published_fields as published
 
 DATA = Path(__file__).parent.parent / "data" / "triposr"
 
@@ -58,59 +55,6 @@ def test_the_comparison_notices_a_wrong_convention(triposr: Triplane, change: st
     description = replace(triposr.description, groups=(replace(group, **wrong),))
     field = Field(Triplane("wrong", triposr.tensors, description), "cpu")
     assert worst(field.query(expected["points"])["density_raw"], expected["density_raw"]) > 1e-3
-
-
-def sigma(expected: dict, names: dict[str, str]) -> dict[str, np.ndarray]:
-    """The oracle's arrays under our names."""
-    return {names.get(name, name): array for name, array in expected.items()}
-
-
-EG3D = {"sigma_raw": "density_raw", "sigma": "density", "rgb32": "features"}
-DEFORMATION = {"deformation_raw": "deformation"}
-PUBLISHED: list[tuple[str, str, Callable, dict[str, str], set[str]]] = [
-    ("openlrm", "", published.openlrm, EG3D, {"density_raw", "density", "rgb"}),
-    ("eg3d", "", published.eg3d, EG3D, {"density_raw", "density", "rgb", "features"}),
-    ("hexplane", "", published.hexplane, {}, {"density_raw", "density", "rgb"}),
-    ("crm", "", published.crm, DEFORMATION, {"sdf", "deformation", "rgb_raw", "rgb"}),
-    ("triplaneturbo", "", published.triplaneturbo, {}, {"sdf", "rgb", "deformation"}),
-    ("direct3d", "", published.direct3d, {}, {"occupancy_logit"}),
-    ("blockfusion", "", published.blockfusion, {}, {"sdf"}),
-    ("instantmesh_mesh", "", published.instantmesh, DEFORMATION, {"sdf", "rgb", "deformation"}),
-    ("mtn", "", published.mtn, {}, {"density_raw", "density", "rgb_raw", "rgb"}),
-    ("nfd", "", published.nfd, {}, {"occupancy_logit"}),
-    ("unibo", "", published.unibo, {}, {"sdf"}),
-    ("difftf", "_fitted", published.difftf, {}, {"density_raw", "density", "rgb_raw", "rgb"}),
-    ("difftf", "_sample", published.difftf, {}, {"density_raw", "density", "rgb_raw", "rgb"}),
-]
-
-
-@pytest.mark.parametrize(
-    ("folder", "form", "describe", "names", "checked"), PUBLISHED, ids=[f"{row[0]}{row[1]}" for row in PUBLISHED]
-)
-def test_the_schema_carries_published_families(
-    shared: Path, folder: str, form: str, describe: Callable, names: dict[str, str], checked: set[str]
-) -> None:
-    oracle = shared / "oracles" / folder
-    expected = dict(np.load(oracle / f"field{form}.npz"))
-    arrays = open_tensors(oracle / ("decoder_sample.pt" if form == "_sample" else f"asset{form}.pt"))
-    if folder == "difftf":
-        planes = np.load(oracle / "sample_triplane.npz")["triplane"] if form == "_sample" else fitted_planes(arrays)
-        tensors, description = describe(arrays, planes, float(expected["box_warp"]))
-    else:
-        tensors, description = describe(arrays)
-    field = Field(Triplane(folder, tensors, description), "cpu")
-    time = expected["time"][:, 0] if "time" in expected else None
-    found = field.query(expected["points"], expected.get("viewdirs"), time)
-    renamed = sigma(expected, names)
-    assert checked <= set(found) & set(renamed)
-    for name in checked:
-        assert worst(found[name], renamed[name]) < 1e-4, name
-
-
-def fitted_planes(arrays) -> np.ndarray:
-    """DiffTF divides fitted planes by their largest value."""
-    planes = arrays["network_fn_state_dict.tri_planes"].astype(np.float32)
-    return planes / np.abs(planes).max()
 
 
 def test_a_query_is_the_same_in_chunks(triposr: Triplane) -> None:

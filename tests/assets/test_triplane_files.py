@@ -8,7 +8,7 @@ import pickle
 import re
 import struct
 import zipfile
-from dataclasses import replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,11 @@ import pytest
 import safetensors.numpy
 import torch
 
+from assets.fields import description as description_module
 from assets.fields.decoder import Field
 from assets.files.strict_json import to_json
 from assets.formats import save_path
+from assets.formats.triplane_safetensors import Header
 from assets.progress import run
 from assets.triplane import Triplane
 from tests.small_assets import triplane as small_triplane
@@ -73,22 +75,26 @@ def test_the_documented_lines_write_a_file_that_opens(tmp_path: Path, monkeypatc
     assert np.isfinite(Field(triplane, "cpu").query(np.zeros((1, 3)))["rgb"]).all()
 
 
-def test_the_page_names_every_field_of_the_schema() -> None:
-    page = FORMAT_PAGE.read_text(encoding="utf-8")
-    words = set(re.findall(r"[a-z_0-9]+", page))
-    names: set[str] = set()
+RECORDS = [record for record in vars(description_module).values() if is_dataclass(record)]
 
-    def collect(value: object) -> None:
-        if isinstance(value, dict):
-            names.update(value)
-            for item in value.values():
-                collect(item)
-        elif isinstance(value, list):
-            for item in value:
-                collect(item)
 
-    collect(to_json(small_triplane().description))
-    assert names and not names - words
+@pytest.mark.parametrize("record", [*RECORDS, Header], ids=lambda record: record.__name__)
+def test_the_page_names_every_field_of_the_schema_and_its_words(record: type) -> None:
+    words = set(re.findall(r"[a-z][a-z_0-9]*", FORMAT_PAGE.read_text(encoding="utf-8")))
+    for entry in fields(record):
+        assert entry.name in words, entry.name
+        for choice in entry.metadata.get("choices", ()):
+            assert choice.lstrip("-") in words, (entry.name, choice)
+
+
+@pytest.mark.parametrize("record", [description_module.March, description_module.Group])
+def test_the_tables_of_the_page_show_the_defaults(record: type) -> None:
+    cells = [line.strip("| ").split(" | ") for line in FORMAT_PAGE.read_text(encoding="utf-8").splitlines()]
+    shown = {row[0].strip("`"): row[-1].strip("`") for row in cells if len(row) == 3}
+    for entry in fields(record):
+        if entry.default is not MISSING:
+            expected = entry.default if isinstance(entry.default, str) else json.loads(json.dumps(entry.default))
+            assert (shown[entry.name] if isinstance(expected, str) else json.loads(shown[entry.name])) == expected
 
 
 def native(tmp_path: Path, change=None, tensors: dict | None = None) -> Path:

@@ -1,6 +1,6 @@
 """`make bench`: tables of start-up, loading, drawing and dragging, each case in a fresh process, one after the other.
 
-usage: python -m tests.bench [CASE …]     cases: formats, window, the scenes of scenes.py, drag:SCENE; all without any
+usage: python -m tests.bench [CASE …]     cases: formats, window, the scenes of scenes.py, drag:SCENE, fields:FAMILY; all without any
 F3D_PYTHON names an interpreter that has the package f3d; its rows then stand under ours.
 """
 
@@ -40,15 +40,28 @@ DRAG_COLUMNS = {
     "release_s": "release s",
     "peak_mib": "peak MiB",
 }
+FIELDS = [f"fields:{name}" for name in ("triposr", "eg3d")]
+FIELD_COLUMNS = {
+    "first_s": "first s",
+    "baked_s": "baked s",
+    "bricks_mib": "bricks MiB",
+    "own_s": "family's frame s",
+    "full_ms": "our frame ms",
+    "ratio": "times faster",
+    "agree_db": "agree dB",
+    "peak_mib": "peak MiB",
+}
+ORACLES = ROOT.parent / "shared" / "oracles"
 LONGEST_S = 600
 
 
 def main() -> None:
     """Prints the table, row by row as it is measured."""
-    cases = sys.argv[1:] or ["formats", "window", *SCENES, *DRAGS]
+    cases = sys.argv[1:] or ["formats", "window", *SCENES, *DRAGS, *FIELDS]
     files = make_all(ROOT / "out" / "bench", [name for case in cases if (name := case.removeprefix("drag:")) in SCENES])
-    show_drawing([case for case in cases if case not in DRAGS], files)
+    show_drawing([case for case in cases if case not in (*DRAGS, *FIELDS)], files)
     show_dragging([case for case in cases if case in DRAGS], files)
+    show_fields([case for case in cases if case in FIELDS])
 
 
 def heading(columns: dict[str, str]) -> None:
@@ -68,6 +81,23 @@ def show_dragging(cases: list[str], files: dict[str, Path]) -> None:
     print(
         "\nmoving: a picture as the window draws it while something moves, of the asset at rest; dragging: from a new"
         "\ntarget to the picture that follows it, solver included; frame: complete pictures, at rest and bent."
+    )
+
+
+def show_fields(cases: list[str]) -> None:
+    """The table of fields, of objects that the families' own code has fitted."""
+    if not cases:
+        return
+    heading(FIELD_COLUMNS)
+    for case in cases:
+        family = case.removeprefix("fields:")
+        file = ORACLES / family / "asset.pt"
+        done = run([sys.executable, "-m", "tests.bench.fields", family, str(file)]) if file.exists() else f"no {file}"
+        show(case, done, FIELD_COLUMNS)
+    print(
+        "\nfirst, baked: from choosing the file to its first picture and to the finest bricks, in a process that runs."
+        "\nfamily's frame: by its own algorithm and numbers of samples, in torch with 2 threads; ours with glFinish, both"
+        "\nat 256×256. agree: of ours with that one; where the family places samples by chance, with 48 + 48 of them."
     )
 
 

@@ -103,14 +103,14 @@ def test_another_process_needs_no_opengl(frame: Frame, tmp_path: Path) -> None:
     scene = scene_of(quad(0.8, (0.0, 1.0, 0.0), (-0.4, 0.4)), fog_box((0.0, 0.0, 0.0), density=9.0))
     settings = FrameSettings()
     opaque = run(frame.opaque_layer(scene, CAMERA, settings))
-    (tmp_path / "in").write_bytes(pickle.dumps((list(scene), CAMERA, settings.time, opaque)))
+    (tmp_path / "in").write_bytes(pickle.dumps((list(scene), CAMERA, opaque)))
     code = (
         "import sys, pickle; sys.modules['OpenGL'] = None\n"
-        "from types import SimpleNamespace\n"
         "from assets.progress import run\n"
+        "from renderers.frame_settings import FrameSettings\n"
         "from renderers.reference.still import exact_still\n"
-        "assets, camera, time, opaque = pickle.load(open(sys.argv[1], 'rb'))\n"
-        "picture = run(exact_still(assets, camera, SimpleNamespace(time=time), opaque))\n"
+        "assets, camera, opaque = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "picture = run(exact_still(assets, camera, FrameSettings(), opaque))\n"
         "pickle.dump(picture, open(sys.argv[2], 'wb'))\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "in"), str(tmp_path / "out")]

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import renderers.reference.triplane as reference
 from assets.errors import BadInput
 from assets.fields.description import March, Output
 from assets.progress import Progress, run
 from assets.triplane import Triplane
 from renderers.camera import Camera
+from renderers.reference import field_lattice, field_sampler
 from renderers.reference.triplane import march
 from tests.renderers.field_pictures import DENSITY, baked, draw, field, on_white, oracle_view, psnr, ready
 
@@ -35,7 +35,7 @@ def test_it_is_what_the_family_draws(triposr: Triplane, shared: Path, index: int
 def test_without_the_lattice_only_rounding_is_left(
     triposr: Triplane, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reference, "LATTICE_SHARE", 0.0)
+    monkeypatch.setattr(field_lattice, "LATTICE_SHARE", 0.0)
     camera, view = oracle_view(shared, 0)
     part = camera.cropped(30, 40, 64, 32)
     picture, _ = run(march(triposr, part, device="cpu"))
@@ -47,9 +47,9 @@ def test_the_lattice_saves_most_of_the_decoding(
     triposr: Triplane, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded = []
-    raw = reference._Sampler.raw
+    raw = field_sampler.ExactSampler.raw
     monkeypatch.setattr(
-        reference._Sampler, "raw", lambda self, p, *more: (decoded.append(len(p)), raw(self, p, *more))[1]
+        field_sampler.ExactSampler, "raw", lambda self, p, *more: (decoded.append(len(p)), raw(self, p, *more))[1]
     )
     camera, _ = oracle_view(shared, 0)
     run(march(triposr, camera, device="cpu"))
@@ -110,7 +110,7 @@ def test_a_field_without_colour_is_lit_from_the_camera() -> None:
 
 
 def test_a_field_without_density_is_refused() -> None:
-    with pytest.raises(BadInput, match="no density"):
+    with pytest.raises(BadInput, match="neither a density nor a surface"):
         run(march(field(outputs=(Output("rgb", (1, 4)),)), CAMERA))
 
 

@@ -17,7 +17,7 @@ def test_it_comes_with_meshes_and_goes_when_the_camera_moves(window: MainWindow)
     cube.set_transform(moved)
     for asset in (field, cube):
         window.session.scene.add(asset)
-    window.session._prepare(field)
+    window.session.preparations.start(field)
     window.settings.set("grid", False)
     window.navigator.look_at_all(window.session.scene.bounds(), window.viewport.pixel_size)
     wait_settled(window)

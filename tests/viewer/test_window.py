@@ -75,7 +75,7 @@ def test_three_kinds_together(window: MainWindow, splat_file: Path, mesh_file: P
 def test_prepared_in_the_worker(window: MainWindow) -> None:
     asset = triplane()
     window.session.scene.add(asset)
-    window.session._prepare(asset)
+    window.session.preparations.start(asset)
     wait_settled(window)
     assert asset.grid is not None and asset.grid.level == asset.grid.levels - 1
 

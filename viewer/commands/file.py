@@ -7,6 +7,8 @@ from typing import Any
 
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from assets.formats import ReadOptions
+
 
 def open_files(window: Any) -> None:
     """Asks for files and opens them."""
@@ -23,7 +25,17 @@ def open_with_decoder(window: Any) -> None:
     folder = str(Path(planes).parent)
     weights, _ = QFileDialog.getOpenFileName(window, f"Decoder of {Path(planes).name}", folder, "All files (*)")
     if weights:
-        window.open_paths([planes], decoder=Path(weights))
+        window.open_paths([planes], ReadOptions(decoder=Path(weights)))
+
+
+def choose_decoder(window: Any) -> None:
+    """Asks for the decoder of the active planes and reads it."""
+    asset = window.session.scene.active
+    path = asset.provenance.path
+    folder = str(path.parent) if path is not None else window.last_folder()
+    weights, _ = QFileDialog.getOpenFileName(window, f"Decoder of {asset.name}", folder, "All files (*)")
+    if weights:
+        window.decoders.give(Path(weights))
 
 
 def fill_recent_menu(window: Any) -> None:

@@ -46,6 +46,11 @@ def toggle_theme(window: Any) -> None:
     window.settings.set("theme", "dark" if window.settings.values.theme == "light" else "light")
 
 
+def hide_cursor(window: Any) -> None:
+    """Puts the 3D cursor away."""
+    window.session.cursor.set(None)
+
+
 def copy_camera(window: Any) -> None:
     """Puts the camera into the clipboard, as the JSON that the command line takes."""
     camera = window.navigator.camera(window.viewport.width(), window.viewport.height())
@@ -67,6 +72,14 @@ def paste_camera(window: Any) -> None:
 def toggle_interface(window: Any) -> None:
     """Hides everything around the viewport, and brings it back."""
     window.hide_interface(not window.interface_hidden)
+
+
+def toggle_panel(window: Any, name: str) -> None:
+    """Opens a panel in front of others, or closes it."""
+    if window.docks[name].isHidden():
+        window.panel(name)
+    else:
+        window.docks[name].hide()
 
 
 def toggle_full_screen(window: Any) -> None:

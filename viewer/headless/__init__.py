@@ -9,14 +9,17 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from assets.asset import Asset
 from assets.convert import conversions
-from assets.errors import BadFile, TriptychError
+from assets.errors import BadFile, BadInput, TriptychError
+from assets.families import families
+from assets.fields.adjust import take
 from assets.formats import ReadOptions, formats, open_path
 from assets.progress import Job, Progress, Result, run
+from assets.triplane import Triplane
 
 from ..command_line import Request
 from .progress_bar import ProgressBar
@@ -53,12 +56,25 @@ def drive(job: Job[Result], on_partial: Callable | None = None) -> Result:
         return run(job, bar.show, on_partial)
 
 
-def load(path: Path, decoder: Path | None) -> list[Asset]:
-    """The assets in a file. What its reader warns of goes to stderr. Raises BadFile."""
-    assets = drive(open_path(path, ReadOptions(decoder=decoder)))
+def load(path: Path, options: ReadOptions, described: Sequence[tuple[str, str]] = ()) -> list[Asset]:
+    """The assets in a file. described: what triplanes shall be read by instead, keys of assets/fields/adjust.py and
+    their values; other kinds stay as they are. Raises BadFile, BadInput."""
+    assets = drive(open_path(path, options))
     if not assets:
         raise BadFile(path, "holds nothing that can be shown")
+    for triplane in (asset for asset in assets if isinstance(asset, Triplane)):
+        for key, value in described:
+            try:
+                take(triplane, key, value)
+            except BadInput as error:
+                raise BadInput(f"--field {error}") from error
     return assets
+
+
+def check_described(assets: Iterable[Asset], described: Sequence[tuple[str, str]]) -> None:
+    """Raises BadInput where something was to be described otherwise and no asset is a triplane."""
+    if described and not any(isinstance(asset, Triplane) for asset in assets):
+        raise BadInput(f"--field {described[0][0]}: nothing here is a triplane, which could be described otherwise.")
 
 
 def report_warnings(assets: Iterable[Asset]) -> None:
@@ -98,12 +114,14 @@ def describe_formats() -> str:
         reads = ", ".join(entry.kinds) if entry.load else "-"
         writes = ", ".join(entry.writes) if entry.save else "-"
         rows.append((entry.name, " ".join(entry.extensions), reads, writes))
+    known = sorted((entry for entry in families() if entry.known), key=lambda entry: entry.name.lower())
+    published = [("Triplane family", "Published in"), *((entry.name, entry.about) for entry in known)]
     changes = [("Conversion", "From", "To", "")]
     changes += [(entry.name, entry.source, entry.target, "") for entry in conversions()]
     options = [("Option (--option KEY=VALUE)", "Of", "Meaning", "")]
     for entry in (*(form for form in formats() if form.save), *conversions()):
         options += [(key, entry.name, text, "") for key, text in entry.options.items()]
-    tables = [align(rows)] + [align(table) for table in (changes, options) if len(table) > 1]
+    tables = [align(rows)] + [align(table) for table in (published, changes, options) if len(table) > 1]
     return "\n\n".join(tables)
 
 

@@ -13,7 +13,7 @@ from assets.formats import Format, formats, writer_for
 
 from ..command_line import Request
 from ..exporting import export
-from . import check_target, drive, load, report_warnings
+from . import check_described, check_target, drive, load, report_warnings
 from .drag import pull
 
 
@@ -23,7 +23,8 @@ def export_file(request: Request) -> None:
     check_target(path)
     _check_suffix(path)
     drag = read_drag(request.drag) if request.drag else None
-    assets = load(request.files[0], request.decoder)
+    assets = load(request.files[0], request.reading, request.fields)
+    check_described(assets, request.fields)
     asset, form, conversion = _plan(assets, path)
     ours, of_conversion = _split_options(request.options, form, conversion, path)
     report_warnings([asset])

@@ -9,12 +9,13 @@ from typing import Any
 from assets.asset import Asset
 
 from ..command_line import Request
-from . import align, load
+from . import align, check_described, load
 
 
 def info(request: Request) -> str:
     """The text of `--info` over all files: aligned lines, or JSON."""
-    assets = [asset for path in request.files for asset in load(path, request.decoder)]
+    assets = [asset for path in request.files for asset in load(path, request.reading, request.fields)]
+    check_described(assets, request.fields)
     if request.json:
         described = [describe(asset) for asset in assets]
         return json.dumps(described[0] if len(described) == 1 else described, indent=2, ensure_ascii=False)

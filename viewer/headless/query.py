@@ -26,7 +26,7 @@ def query(request: Request) -> None:
         raise BadInput(f"{request.out}: the answer of --query is an .npz file.")
     check_target(request.out)
     given = read_points(request.points)
-    asset = _the_field(load(request.files[0], request.decoder), request.files[0])
+    asset = _the_field(load(request.files[0], request.reading, request.fields), request.files[0])
     if not asset.has_decoder:
         raise BadFile(request.files[0], "holds planes without their decoder; name its file with --decoder WEIGHTS")
     field = Field(asset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assets.asset import Asset
 from assets.deform.drag_json import read_drag
@@ -16,7 +16,7 @@ from renderers.camera import Camera, read_camera
 from renderers.framing import common_up, framing
 
 from ..command_line import Request, check_size
-from . import check_target, drive, load, report_warnings
+from . import check_described, check_target, drive, load, report_warnings
 from .drag import pull
 
 if TYPE_CHECKING:
@@ -38,11 +38,15 @@ def screenshot(request: Request) -> None:
     drag = read_drag(request.drag) if request.drag else None
     scene = Scene()
     for path in request.files:
-        for asset in load(path, request.decoder):
+        for asset in load(path, request.reading, request.fields):
             scene.add(asset)
+    check_described(scene, request.fields)
     report_warnings(scene)
     if request.mode:
         set_mode(scene, request.mode)
+    set_display(scene, request.display)
+    if request.time is not None:
+        set_time(scene, request.time)
     if drag:
         # Before anything is prepared, as in an export: what is known of a field decides what is found to hang together.
         pull(list(scene), drag, request.drag)
@@ -66,6 +70,31 @@ def set_mode(scene: Scene, mode: str) -> None:
         raise BadInput(f"Nothing here has the display mode {mode!r}; possible are {', '.join(possible)}.")
     for asset in having:
         asset.set_display("mode", mode)
+
+
+def set_display(scene: Scene, values: dict[str, Any]) -> None:
+    """Gives every asset that has a setting of such a name its value. Raises BadInput where none has, or for a value
+    that is not possible."""
+    declared = {asset: [entry.name for entry in asset.display_type.settings()] for asset in scene}
+    for name, value in values.items():
+        having = [asset for asset, names in declared.items() if name in names]
+        if not having:
+            possible = ", ".join(dict.fromkeys(each for names in declared.values() for each in names))
+            raise BadInput(f"Nothing here has the setting {name!r}; possible are {possible}.")
+        for asset in having:
+            try:
+                asset.set_display(name, value)
+            except (TypeError, ValueError) as error:
+                raise BadInput(f"The setting {name!r} cannot be {value!r}.") from error
+
+
+def set_time(scene: Scene, time: float) -> None:
+    """Shows every field that changes at a time. Raises BadInput where none does, or where it knows no such time."""
+    changing = {asset: entry for asset in scene for entry in asset.settings() if entry.name == "time"}
+    if not changing:
+        raise BadInput("Nothing here changes with time.")
+    for asset, entry in changing.items():
+        asset.set_display("time", entry.check(time))
 
 
 def own_background(scene: Scene) -> str | tuple[float, float, float]:

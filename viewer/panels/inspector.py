@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QColor, QFont
-from PySide6.QtWidgets import QAbstractSpinBox, QHeaderView, QLabel, QStackedWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QHeaderView, QLabel, QStackedWidget, QTreeWidgetItem
 
 from assets.asset import Asset
 from assets.display import Setting
@@ -21,6 +21,8 @@ from ..theme import role
 from ..widgets.setting_field import TEXT_INSET
 from ..wording import count, kind_name, memory, triple
 from . import PanelRecord
+from .description_rows import OPEN_AT_FIRST, SECTIONS, description_groups, dress, is_described, marked
+from .description_rows import tell as tell_description
 
 NOTHING_OPEN = "Facts and display settings of the active asset appear here."
 NOTHING_ACTIVE = "No asset is active. Click one in the list, or in the viewport with the Select tool (Q)."
@@ -52,6 +54,8 @@ class Inspector(QStackedWidget):
         self._more = QTimer(self, singleShot=True, interval=0)
         self._more.timeout.connect(self._fill_some)
         self._waiting: list[tuple[str, list[dict]]] = []
+        self._expanded = {section: section in OPEN_AT_FIRST for section in SECTIONS}
+        self._marks: dict[str, str] = {}
         scene = self._session.scene
         scene.activated.connect(self._on_activated)
         scene.changed.connect(self._on_changed)
@@ -78,6 +82,7 @@ class Inspector(QStackedWidget):
             self._tell_display()
         elif part not in ("visible", "name"):
             self._tell_facts()
+            self._tell_display()
 
     def _begin(self) -> None:
         """Starts to make the rows of the active asset."""
@@ -95,6 +100,7 @@ class Inspector(QStackedWidget):
         self.root = Parameter.create(name="asset", type="group")
         self.tree.setParameters(self.root, showTop=False)
         self._waiting = _groups(asset, self._window.viewport.gpu_bytes(asset))
+        self._marks = marked(asset) if any(title in SECTIONS for title, _ in self._waiting) else {}
         self.tree.setUpdatesEnabled(False)
         self._more.start()
 
@@ -104,7 +110,10 @@ class Inspector(QStackedWidget):
         while self._waiting and time.perf_counter() < end:
             group, rows = self._waiting[0]
             if group not in self.root.names:
-                self._dress_group(self.root.addChild({"name": group, "type": "group"}))
+                self._dress_group(self.root.addChild({"name": group, "type": "group"} | self._fold(group)))
+                if not self._expanded.get(group, True):
+                    # Rows cost milliseconds: those of a folded group come when it is opened.
+                    self._waiting.pop(0)
             elif rows:
                 self._dress_row(self.root.child(group).addChild(rows.pop(0)))
             else:
@@ -115,10 +124,25 @@ class Inspector(QStackedWidget):
         self.setCurrentWidget(self.tree)
         self.tree.setUpdatesEnabled(True)
 
+    def _fold(self, group: str) -> dict:
+        """Whether a group is open: as it was left, since rows that come or go need a new tree."""
+        return {"expanded": self._expanded.get(group, True), "syncExpanded": True}
+
+    def _keep_fold(self, item: Any) -> None:
+        if item.parent() is None or item.parent().parent() is None:
+            title = item.text(0)
+            self._expanded[title] = item.isExpanded()
+            coming = any(waiting == title for waiting, _ in self._waiting)
+            if item.isExpanded() and title in SECTIONS and not item.childCount() and not coming:
+                self._waiting += [pair for pair in description_groups(self._asset) if pair[0] == title]
+                self._marks = marked(self._asset)
+                self._more.start()
+
     def _dress_group(self, group: Any) -> None:
         title = self.font()
         title.setWeight(QFont.Weight.DemiBold)
         for item in group.items:
+            item.setChildIndicatorPolicy(QTreeWidgetItem.ChildIndicatorPolicy.ShowIndicator)
             item.setFont(0, title)
             for column in (0, 1):
                 item.setForeground(column, QColor(role("quiet")))
@@ -137,16 +161,20 @@ class Inspector(QStackedWidget):
                 item.widget.show()
                 item.displayLabel.hide()
                 row.sigValueChanged.connect(self._on_edited)
+        if is_described(row):
+            dress(row, self._asset, self._marks)
 
     def _make_tree(self) -> None:
         from pyqtgraph.parametertree import ParameterTree
 
-        from ..widgets import fact_row  # noqa: F401  it registers the rows that only tell something
+        from ..widgets import fact_row, slider_row  # noqa: F401  they register rows
 
         self.tree = ParameterTree(showHeader=False)
         self.tree.setObjectName("inspector")
         self.tree.setAccessibleName("Inspector")
         self.tree.setIndentation(12)
+        self.tree.itemExpanded.connect(self._keep_fold)
+        self.tree.itemCollapsed.connect(self._keep_fold)
         self.tree.setAlternatingRowColors(False)
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -157,7 +185,12 @@ class Inspector(QStackedWidget):
         self.addWidget(self.tree)
 
     def _on_edited(self, parameter: Any, value: Any) -> None:
-        if not self._quiet and not self._session.set_display(self._asset, parameter.name(), value):
+        if self._quiet:
+            return
+        if is_described(parameter):
+            if not self._session.describe(self._asset, parameter.name(), value):
+                self._tell_description()
+        elif not self._session.set_display(self._asset, parameter.name(), value):
             self._tell_display()
 
     def _tell_display(self) -> None:
@@ -165,8 +198,24 @@ class Inspector(QStackedWidget):
         if self.root is None or self._quiet or DISPLAY not in self.root.names:
             return
         self._quiet = True
-        for child in self.root.child(DISPLAY).children():
-            child.setValue(getattr(self._asset.display, child.name()))
+        rows = {child.name(): child for child in self.root.child(DISPLAY).children()}
+        settings = {entry.name: entry for entry in self._asset.settings()}
+        if self.filled and (set(rows) != set(settings) or _choices(rows) != list(settings["mode"].choices)):
+            # What else can be set depends on the mode.
+            self._later.start()
+        for name, row in rows.items():
+            if name in settings and settings[name].slider:
+                row.setLimits([settings[name].low, settings[name].high])
+            row.setValue(getattr(self._asset.display, name))
+        self._quiet = False
+
+    def _tell_description(self) -> None:
+        """Shows the description as it is now."""
+        if self.root is None or self._quiet or SECTIONS[0] not in self.root.names:
+            return
+        self._quiet = True
+        if not tell_description(self.root, self._asset):
+            self._later.start()
         self._quiet = False
 
     def _tell_facts(self) -> None:
@@ -181,6 +230,7 @@ class Inspector(QStackedWidget):
             return
         for name, text in facts.items():
             rows[name].setValue(text)
+        self._tell_description()
 
     def _tell_gpu_memory(self) -> None:
         if self.root is not None and self.filled and self._asset is not None:
@@ -192,11 +242,12 @@ def _groups(asset: Asset, gpu_bytes: int) -> list[tuple[str, list[dict]]]:
     """The whole tree: titles with their rows as pyqtgraph describes parameters."""
     notes = asset.provenance
     groups = [
-        (DISPLAY, [_parameter(entry, asset.display) for entry in type(asset.display).settings()]),
+        (DISPLAY, [_parameter(entry, asset.display) for entry in asset.settings()]),
         (OVERVIEW, [_fact(*pair) for pair in dict(_overview(asset, gpu_bytes)).items()]),
         ("Warnings", [_fact(str(number), text) for number, text in enumerate(notes.warnings, 1)]),
         ("Declared by the file", [_fact(*pair) for pair in notes.declared.items()]),
         ("Guessed", [_fact(*pair) for pair in notes.guessed.items()]),
+        *description_groups(asset),
     ]
     return [(title, rows) for title, rows in groups if rows]
 
@@ -216,6 +267,11 @@ def _overview(asset: Asset, gpu_bytes: int) -> list[tuple[str, str]]:
     return rows
 
 
+def _choices(rows: dict[str, Any]) -> list[str]:
+    """The modes that the tree offers."""
+    return list(rows["mode"].opts["limits"]) if "mode" in rows else []
+
+
 def _fact(label: str, text: str) -> dict:
     return {"name": label, "title": label, "type": "fact", "value": text, "readonly": True}
 
@@ -230,6 +286,8 @@ def _parameter(entry: Setting, display: Any) -> dict:
         return described | {"type": "list", "limits": list(entry.choices)}
     if isinstance(entry.default, bool):
         return described | {"type": "bool"}
+    if entry.slider:
+        return described | {"type": "slider and number", "limits": [entry.low, entry.high]}
     if isinstance(entry.default, (int, float)):
         described |= {"type": type(entry.default).__name__, "limits": [entry.low, entry.high]}
         described |= {"step": entry.step or 1, "suffix": entry.unit, "siPrefix": False, "decimals": 6}

@@ -184,7 +184,8 @@ class ScenePanel(QStackedWidget):
     def _on_changed(self, asset: Asset, part: str) -> None:
         # A warp changes with every movement of a hand; the row does not.
         row = self.list.row(asset)
-        if part in ("name", "visible") or (part == "warp" and row is not None and row.text(KIND) != _kind(asset)):
+        bent = part == "warp" and row is not None and row.text(KIND) != _kind(asset)
+        if part in ("name", "visible", "data") or bent:
             self.list.tell(asset)
 
     def _on_activated(self, asset: Asset | None) -> None:

@@ -69,7 +69,8 @@ class ViewStrip(QWidget):
         menu, session = self.mode.menu(), self._window.session
         menu.clear()
         asset = session.scene.active
-        for choice in type(asset.display).setting("mode").choices if asset is not None else ():
+        settings = {entry.name: entry for entry in asset.settings()} if asset is not None else {}
+        for choice in settings["mode"].choices if settings else ():
             entry = menu.addAction(choice.capitalize())
             entry.setCheckable(True)
             entry.setChecked(choice == asset.display.mode)

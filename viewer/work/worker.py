@@ -32,6 +32,10 @@ CANCEL = "cancel"
 PROGRESS_SECONDS = 0.2
 """Least time between two reports of progress."""
 
+WARM = ("torch", "assets.formats", "assets.fields.bake")
+WARM_UP_AFTER = 2.0
+"""Modules that are imported so many seconds after the start."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -71,6 +75,7 @@ class Stopped:
 def serve(pipe: Connection, folder: str) -> None:
     """The main function of the process: performs requests until the pipe closes. Buffers go to `folder`."""
     _settle_in()
+    threading.Thread(target=_warm_up, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         while True:
             request = pipe.recv()
@@ -140,6 +145,13 @@ def _settle_in() -> None:
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+
+
+def _warm_up() -> None:
+    """Imports what most jobs need and takes long, when the window stands; a job that comes sooner imports it itself."""
+    time.sleep(WARM_UP_AFTER)
+    for name in WARM:
+        importlib.import_module(name)
 
 
 def _follow(sentinel: int) -> None:

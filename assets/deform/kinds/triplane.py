@@ -9,14 +9,16 @@ import numpy as np
 
 from ...asset import Asset
 from ...errors import BadInput
-from ...fields.bake import LEVELS, FieldSampler, Lattice, maxima
+from ...fields.brick_lattice import Lattice, maxima
+from ...fields.brick_level import PEAKS
+from ...fields.brick_sampler import FieldSampler, thresholds
 from ...fields.decoder import Field
 from ...progress import Job, Progress, stage
 from ...triplane import Triplane
 from ..matter import Matter
 from . import Deformable, Elements
 
-CELLS = LEVELS[0]
+CELLS = PEAKS
 """Along the longest side of the box."""
 
 THIN = 0.5
@@ -53,7 +55,7 @@ def matter(asset: Triplane) -> Job[tuple[Matter, list[Elements]]]:
         box, peaks = yield from stage(_decoded(asset), 0.0, 0.8)
         margin = ROUGH_MARGIN
     yield Progress(0.8, 1, "Looking for matter")
-    least, surface = FieldSampler.thresholds(asset.description)
+    least, surface = thresholds(asset.description)
     shows = peaks >= least / max(1.0, asset.display.density)
     if not shows.any():
         raise BadInput(f"{asset.name}: has no visible matter that could be dragged.")
@@ -82,7 +84,7 @@ def _known(asset: Triplane):
 def _decoded(asset: Triplane) -> Job[tuple[np.ndarray, np.ndarray]]:
     """The box, and the largest density in each of its cells (mz,my,mx), from the decoder at their corners."""
     yield Progress(0, 1, "Preparing the decoder")
-    sampler = FieldSampler(Field(asset, rest=True), 0.0)
+    sampler = FieldSampler(Field(asset, rest=True), asset.display.time)
     lattice = Lattice(sampler.box, CELLS, 1)
     x, y, z = lattice.axes
     density = np.empty((len(z), len(y) * len(x)), np.float32)
@@ -91,7 +93,7 @@ def _decoded(asset: Triplane) -> Job[tuple[np.ndarray, np.ndarray]]:
         plane[:, 2] = height
         for start in range(0, len(plane), sampler.field.chunk):
             rows = slice(start, start + sampler.field.chunk)
-            density[layer, rows] = sampler.sample(plane[rows])[1]
+            density[layer, rows] = sampler.ask(plane[rows])[1]
         yield Progress(layer + 1, len(z), "Looking for matter")
     return sampler.box, maxima(density.reshape(lattice.shape), 1)
 

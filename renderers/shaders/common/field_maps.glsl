@@ -1,8 +1,12 @@
-// Activations of a field's outputs, and the map of a quantity to colour.
+// Activations of a field's outputs, and the map of a quantity to colour. A softplus must not vanish where it is tiny:
+// families make the last sample of a ray so long that next to nothing is opaque.
 
 #define FIELD_FUNCTIONS(T) \
     T sigmoid(T x) { return 1.0 / (1.0 + exp(-x)); } \
-    T softplus(T x) { return max(x, T(0.0)) + log(1.0 + exp(-abs(x))); }
+    T softplus(T x) { \
+        T e = exp(-abs(x)); \
+        return max(x, T(0.0)) + mix(log(1.0 + e), e - 0.5 * e * e, step(e, T(1e-3))); \
+    }
 
 FIELD_FUNCTIONS(float)
 FIELD_FUNCTIONS(vec3)

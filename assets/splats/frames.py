@@ -1,0 +1,84 @@
+"""The axes that splat files are written in, and the way from one to another.
+
+A frame is named by where its x, y and z axes point: "RDF" is right, down, front, the frame of COLMAP and so of the
+.ply files of trainers; "RUB" that of OpenGL and .spz; "LUF" that of glTF. Splats are kept in the frame of the .ply, and
+converted when a format calls for another: means, rotations and view-dependent colours together.
+
+Where axes only change their signs, all of it is exact: means and coefficients of SH change signs, and of a quaternion
+those parts of its axis that lie along two axes of which one is turned. A splat is the same mirrored through its centre,
+so this holds for reflections as well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..gaussians import Gaussians
+from ..progress import Job, Progress
+from .transform import baked
+
+PLY = "RDF"
+"""The frame that splats are kept in."""
+
+_DIRECTIONS = {"R": (1, 0, 0), "L": (-1, 0, 0), "D": (0, 1, 0), "U": (0, -1, 0), "F": (0, 0, 1), "B": (0, 0, -1)}
+
+_PARITY = ("", "y", "z", "x", "xy", "yz", "", "xz", "", "y", "xyz", "y", "z", "x", "z", "x")
+"""In which axes each coefficient's function is odd, degrees 0 … 3."""
+
+_NORMALS = ("nx", "ny", "nz")
+
+
+def between(source: str, target: str) -> np.ndarray:
+    """The matrix (3,3) f64 that takes points in the frame `source` to the frame `target`: axes, signed."""
+    into, out = (np.array([_DIRECTIONS[letter] for letter in frame], np.float64) for frame in (source, target))
+    return out @ into.T
+
+
+def sh_signs(signs: tuple[float, float, float], degree: int) -> np.ndarray:
+    """The sign (K,) f32 that each coefficient takes when the axes take `signs`."""
+    axes = dict(zip("xyz", signs, strict=True))
+    factors = [np.prod([axes[letter] for letter in odd]) for odd in _PARITY[: (degree + 1) ** 2]]
+    return np.array(factors, np.float32)
+
+
+def flipped(gaussians: Gaussians, signs: tuple[float, float, float]) -> Gaussians:
+    """A copy whose axes have taken `signs` (each 1 or −1), exactly. It shares what doesn't change, its place in the
+    world among it; the order in which splats matter stays."""
+    x, y, z = signs
+    axes = np.array(signs, np.float32)
+    turned = np.array([1, y * z, x * z, x * y], np.float32)
+    extra = dict(gaussians.extra)
+    extra |= {name: extra[name] * sign for name, sign in zip(_NORMALS, axes, strict=True) if name in extra}
+    out = Gaussians(
+        gaussians.name,
+        gaussians.means * axes,
+        gaussians.log_scales,
+        gaussians.rotations * turned,
+        gaussians.logit_opacities,
+        gaussians.sh * sh_signs(signs, gaussians.sh_degree)[:, None],
+        extra,
+        gaussians.notes,
+        gaussians.layout,
+        gaussians.provenance,
+    )
+    out.transform, out.display, out.visible = gaussians.transform, gaussians.display, gaussians.visible
+    out.order = gaussians.order
+    return out
+
+
+def spz_flipped(gaussians: Gaussians) -> Gaussians:
+    """A copy as if its .spz had been read in the other of the two frames that such files are written in."""
+    return flipped(gaussians, (1.0, -1.0, -1.0))
+
+
+def converted(gaussians: Gaussians, source: str, target: str) -> Job[Gaussians]:
+    """A job that returns splats of the frame `source` in the frame `target`; themselves where it is the same."""
+    matrix = between(source, target)
+    if np.array_equal(matrix, np.eye(3)):
+        return gaussians
+    yield Progress(0, 1, "Turning splats")
+    if np.array_equal(np.abs(matrix), np.eye(3)):
+        return flipped(gaussians, tuple(np.diag(matrix)))
+    whole = np.eye(4)
+    whole[:3, :3] = matrix
+    return (yield from baked(gaussians, whole))

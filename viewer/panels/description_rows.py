@@ -1,0 +1,76 @@
+"""Rows of the inspector with which the description of a field is changed: the table of assets/fields/adjust.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtGui import QColor, QFont
+
+from assets.asset import Asset
+from assets.fields.adjust import SECTIONS, marked, properties
+from assets.fields.adjustable import Property
+from assets.triplane import Triplane
+
+from ..theme import role
+
+MARKS = {"guessed": "A guess: change it where the picture is wrong", "set": "Set by you"}
+OPEN_AT_FIRST = ("Planes", "Space")
+Rows = list[tuple[str, list[dict]]]
+
+
+def description_groups(asset: Asset) -> Rows:
+    """Titles of groups with their rows as pyqtgraph describes parameters; none for what has no description."""
+    if not isinstance(asset, Triplane):
+        return []
+    table = [entry for entry in properties(asset.description) if not entry.aside]
+    return [(section, [_row(entry) for entry in table if entry.section == section]) for section in SECTIONS]
+
+
+def dress(row: Any, asset: Triplane, marks: dict[str, str]) -> None:
+    """Shows by the label of a row whether its value was guessed (slanted) or set by the user (in the accent colour)."""
+    mark = marks.get(row.name(), "")
+    for item in row.items:
+        font = QFont(item.font(0))
+        font.setItalic(mark == "guessed")
+        item.setFont(0, font)
+        item.setForeground(0, QColor(role("accent" if mark == "set" else "quiet")))
+        told = [text for text in (row.opts.get("tip", ""), MARKS.get(mark, "")) if text]
+        item.setToolTip(0, "\n".join(told))
+
+
+def tell(root: Any, asset: Triplane) -> bool:
+    """Shows the values as they are now. Returns whether that was possible: other rows need a new tree."""
+    groups = dict(description_groups(asset))
+    marks = marked(asset)
+    for section, rows in groups.items():
+        if section in root.names and not root.child(section).names:
+            continue  # folded, and filled when it is opened
+        if section not in root.names or root.child(section).names.keys() != {row["name"] for row in rows}:
+            return False
+        for described in rows:
+            row = root.child(section).child(described["name"])
+            if row.opts.get("limits") != described.get("limits", row.opts.get("limits")):
+                return False
+            row.setValue(described["value"])
+            dress(row, asset, marks)
+    return True
+
+
+def _row(entry: Property) -> dict:
+    described = {"name": entry.key, "title": entry.label, "tip": entry.help, "value": entry.value}
+    if entry.choices:
+        return described | {"type": "list", "limits": list(entry.choices)}
+    if isinstance(entry.value, bool):
+        return described | {"type": "bool"}
+    if isinstance(entry.value, (int, float)):
+        step = {"step": 1} if isinstance(entry.value, int) else {"dec": True, "step": 0.1, "minStep": 1e-3}
+        return described | {"type": type(entry.value).__name__, "siPrefix": False, "decimals": 7, **step}
+    return described | {"type": "str"}
+
+
+def is_described(row: Any) -> bool:
+    """Whether a row of the inspector belongs to the description."""
+    return row.parent() is not None and row.parent().name() in SECTIONS
+
+
+__all__ = ["OPEN_AT_FIRST", "SECTIONS", "description_groups", "dress", "is_described", "marked", "tell"]

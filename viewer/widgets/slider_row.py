@@ -1,0 +1,109 @@
+"""A row of the inspector with a slider and a number, for values that are looked for by eye.
+
+Importing this imports pyqtgraph; the inspector does it when it is first filled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyqtgraph.parametertree import Parameter, registerParameterType
+from pyqtgraph.parametertree.parameterTypes import WidgetParameterItem
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QDoubleSpinBox, QHBoxLayout, QSlider, QWidget
+
+from .setting_field import TEXT_INSET
+
+SLIDER = "slider and number"
+"""The type of parameter that these rows show."""
+
+STEPS = 200
+NUMBER_WIDTH = 76
+MOST_DECIMALS = 8
+
+
+class SliderAndNumber(QWidget):
+    """A slider over a range of floats, and a field for the number itself, which may lie outside of it."""
+
+    sigChanged = Signal(object)  # noqa: N815  pyqtgraph's name
+
+    def __init__(self, label: str, tip: str) -> None:
+        super().__init__()
+        self._low, self._high, self._value = 0.0, 1.0, 0.0
+        self.slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=STEPS)
+        self.number = QDoubleSpinBox(minimum=-1e9, maximum=1e9)
+        self.number.setFixedWidth(NUMBER_WIDTH)
+        self.number.setKeyboardTracking(False)
+        self.number.lineEdit().setTextMargins(TEXT_INSET, 0, 0, 0)
+        for part in (self.slider, self.number):
+            part.setAccessibleName(label)
+            part.setToolTip(tip)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.number)
+        self.slider.valueChanged.connect(self._on_slider)
+        self.number.valueChanged.connect(self._on_number)
+
+    def set_range(self, low: float, high: float) -> None:
+        """Spreads the slider over other numbers; the value stays."""
+        self._low, self._high = float(low), max(float(high), float(low) + 1e-9)
+        span = self._high - self._low
+        with QSignalBlocker(self.number):
+            self.number.setDecimals(next((n for n in range(MOST_DECIMALS) if span * 10**n >= 1000), MOST_DECIMALS))
+            self.number.setSingleStep(span / STEPS)
+        self.setValue(self._value)
+
+    def value(self) -> float:
+        """The number, as it was set rather than as it is shown."""
+        return self._value
+
+    def setValue(self, value: float) -> None:
+        """Shows a number that was set elsewhere."""
+        self._value = value
+        with QSignalBlocker(self.slider), QSignalBlocker(self.number):
+            if not self.slider.isSliderDown():
+                self.slider.setValue(self._place(value))
+            self.number.setValue(value)
+
+    def _place(self, value: float) -> int:
+        return round(min(1.0, max(0.0, (value - self._low) / (self._high - self._low))) * STEPS)
+
+    def _on_slider(self, place: int) -> None:
+        self._value = value = self._low + (self._high - self._low) * place / STEPS
+        with QSignalBlocker(self.number):
+            self.number.setValue(value)
+        self.sigChanged.emit(value)
+
+    def _on_number(self, value: float) -> None:
+        self._value = value
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(self._place(value))
+        self.sigChanged.emit(value)
+
+
+class SliderRow(WidgetParameterItem):
+    """The row of a parameter whose `limits` are the ends of the slider."""
+
+    def makeWidget(self) -> SliderAndNumber:
+        """pyqtgraph asks for the widget once."""
+        options = self.param.opts
+        made = SliderAndNumber(self.param.title(), options.get("tip", ""))
+        made.set_range(*options["limits"])
+        return made
+
+    def optsChanged(self, parameter: Any, changed: dict) -> None:
+        """pyqtgraph calls this with what changed of the parameter."""
+        super().optsChanged(parameter, changed)
+        if "limits" in changed:
+            self.widget.set_range(*changed["limits"])
+
+
+class Slider(Parameter):
+    """The parameter behind a row."""
+
+    itemClass = SliderRow  # noqa: N815  pyqtgraph's name
+
+
+registerParameterType(SLIDER, Slider, override=True)
