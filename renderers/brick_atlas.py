@@ -18,7 +18,7 @@ from OpenGL import GL
 
 from assets.fields.brick_grid import BRICK, BrickGrid
 
-from .empty_bricks import empty_values
+from .empty_bricks import fill_empty
 from .gl.context import capabilities
 from .gl.texture import Texture
 
@@ -92,11 +92,14 @@ class BrickAtlas:
         yield
         self.index = self._make(GL.GL_R32I, self.grid.index.shape[::-1], linear=False)
         self.index.write(index)
-        self.empty = None
+        self.empty = self.guess = None
         if self.grid.kind == "surface":
             yield
+            filled = fill_empty(self.grid)
             self.empty = self._make(GL.GL_R32F, self.grid.index.shape[::-1], linear=False)
-            self.empty.write(empty_values(self.grid))
+            self.empty.write(filled.nearest)
+            self.guess = self._make(GL.GL_RGBA16F, self.grid.index.shape[::-1])
+            self.guess.write(filled.guess)
         per_layer = self._side**2
         for first in range(0, len(self.grid.samples), per_layer):
             yield

@@ -71,7 +71,7 @@ def rule_uniforms(
         "lattice": _lattice(rule, camera, to_local, box, middle),
         "normalisedStep": normalised,
         "densityScale": density * march.step_scale / (rule.intervals if normalised else 1),
-        "lastStep": float(march.last_step or 0.0),
+        "lastStep": _last_step(march),
         "faintest": float(-np.log1p(-march.alpha_floor)) * per_bin,
         "lightest": march.weight_floor,
         "lastBehind": 0.5 / max(1, march.samples - 1) if stratified else 0.0,
@@ -79,6 +79,13 @@ def rule_uniforms(
         "firstSamples": float(march.samples),
         "again": float(march.fine),
     }
+
+
+def _last_step(march: March) -> float:
+    """The length that counts for the last sample, −1 where it is that of a bin."""
+    if march.last_step is not None:
+        return float(march.last_step)
+    return -1.0 if march.placement == "midpoints" else 0.0
 
 
 def _lattice(

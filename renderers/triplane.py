@@ -30,6 +30,7 @@ from .gl.framebuffer import Framebuffer
 from .gl.program import Program
 from .gl.texture import Texture
 from .pacing import Pacer
+from .plane_sheets import PlaneSheets
 from .renderer import Renderer, RendererRecord, Stage, View
 from .warp_volume import WarpTextures
 
@@ -38,7 +39,7 @@ FIRST_BAND_PIXELS = 4000
 MOST_PROGRAMS = 16
 """Programs that are kept: each mode has one, and each activation that is tried."""
 
-INDEX, DENSITIES, COLORS, OPAQUE, WARP, STRAIN, VIEWS, EMPTY, KEY = 0, 1, 2, 3, 4, 6, 7, 13, 14
+INDEX, DENSITIES, COLORS, OPAQUE, WARP, STRAIN, VIEWS, EMPTY, KEY, GUESS = 0, 1, 2, 3, 4, 6, 7, 13, 14, 15
 """Texture units: the first of those that belong together."""
 
 
@@ -58,6 +59,7 @@ class TriplaneRenderer(Renderer):
         self._keyed: tuple | None = None
         self._composites: dict[bool, Program] = {}
         self._picture: Framebuffer | None = None
+        self._sheets: PlaneSheets | None = None
         self._corners = VertexArray()
         self._pacer = Pacer(FIRST_BAND_PIXELS)
 
@@ -65,9 +67,16 @@ class TriplaneRenderer(Renderer):
     def gpu_bytes(self) -> int:
         parts = [part for part in (self._atlas, self._finer) if part]
         pictures = self._picture.colors if self._picture else ()
-        return sum(part.nbytes for part in (*parts, *pictures, self._warp))
+        sheets = (self._sheets,) if self._sheets else ()
+        return sum(part.nbytes for part in (*parts, *pictures, *sheets, self._warp))
 
     def sync(self, seconds: float) -> bool:
+        if not self.asset.has_decoder:
+            self._sheets = self._sheets or PlaneSheets(self.asset)
+            return self._sheets.sync(seconds)
+        if self._sheets:
+            self._sheets.delete()
+            self._sheets = None
         if self._stale & {"data", "prepared"}:
             self._stale -= {"data", "prepared"}
             self._take_grid()
@@ -94,6 +103,9 @@ class TriplaneRenderer(Renderer):
                 raise TriptychError(f"{self.asset.name} cannot be drawn: {error}.") from error
 
     def draw(self, view: View) -> Iterator[None]:
+        if self._sheets:
+            yield from self._sheets.draw(view)
+            return
         look = self._look(view) if self._atlas else None
         covered = self._covered(view, look) if look else None
         if covered is None or covered.empty:
@@ -135,14 +147,16 @@ class TriplaneRenderer(Renderer):
         self._picture = picture
 
     def pick_depth(self, camera: Camera, x: float, y: float) -> float | None:
-        return pick_depth(self, camera, x, y, self.asset.bounds()) if self._atlas else None
+        return pick_depth(self, camera, x, y, self.asset.bounds()) if self._atlas or self._sheets else None
 
     def dispose(self) -> None:
         programs = (*self._programs.values(), *self._composites.values())
         for owned in (self._atlas, self._finer, self._picture, self._corners, self._warp, self._key, *programs):
             if owned:
                 owned.delete()
-        self._atlas = self._finer = self._picture = self._key = None
+        if self._sheets:
+            self._sheets.delete()
+        self._atlas = self._finer = self._picture = self._key = self._sheets = None
         self._programs.clear()
         self._composites.clear()
 
@@ -174,7 +188,7 @@ class TriplaneRenderer(Renderer):
         atlas = self._atlas
         units: dict[int, Texture | None] = {INDEX: atlas.index, DENSITIES: atlas.densities, COLORS: atlas.colors}
         units |= {VIEWS + number: texture for number, texture in enumerate(atlas.views)}
-        units[EMPTY] = atlas.empty
+        units |= {EMPTY: atlas.empty, GUESS: atlas.guess}
         if look.what.kind == "labels":
             units[KEY] = self._label_key()
         for unit, texture in units.items():
@@ -184,7 +198,7 @@ class TriplaneRenderer(Renderer):
         GL.glBindTexture(GL.GL_TEXTURE_2D, view.depth_texture)
         program.set(brickIndex=INDEX, densities=DENSITIES, colors=COLORS, opaqueDepth=OPAQUE)
         program.set(**{f"views{number}": VIEWS + number for number in range(len(atlas.views))})
-        program.set(emptyRaw=EMPTY, labelKey=KEY, atlasTexel=1.0 / np.array(atlas.densities.size))
+        program.set(emptyRaw=EMPTY, emptyGuess=GUESS, labelKey=KEY, atlasTexel=1.0 / np.array(atlas.densities.size))
 
     def _label_key(self) -> Texture:
         """The colours of the labels, opaque where they are not hidden. Of an index without a label nothing is known:

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from assets.formats import save_path
+from assets.progress import run
+from tests import small_assets
 from tests.processes import ROOT, refused, succeeded
 from tests.small_files import write_obj, write_splats, write_stl
 
@@ -73,6 +76,8 @@ def test_formats_lists_every_record(triptych) -> None:
         (["a.ply", "--screenshot", "x.png", "--background", "reddish"], ["reddish"]),
         (["a.ply", "--screenshot", "x.jpg"], ["x.jpg", ".png"]),
         (["a.ply", "--export", "x.ply", "--option", "fast"], ["fast"]),
+        (["a.ply", "--field", "box=1"], ["--field", "--info", "--export"]),
+        (["a.ply", "--info", "--field", "box"], ["--field", "KEY=VALUE"]),
         (["a.ply", "--info", "--drag", "drag.json"], ["--drag", "--screenshot", "--export"]),
         (["a.ply", "--drag", "drag.json"], ["--drag", "--screenshot", "--export"]),
         (["a.ply", "--export", "x.ply", "--drag", "nowhere.json"], ["nowhere.json", "does not exist"]),
@@ -244,6 +249,21 @@ def test_export_refuses_what_nothing_leads_to(triptych, tmp_path: Path) -> None:
     refused(triptych(splats, "--export", "x.stl"), "x.stl", "gaussians")
     refused(triptych(splats, "--export", "x.ply", "--option", "colour=red"), "colour")
     assert not list(tmp_path.glob("x.*"))
+
+
+# --field
+
+
+def test_a_field_is_read_otherwise(triptych, tmp_path: Path) -> None:
+    run(save_path(small_assets.triplane(), tmp_path / "fog.safetensors"))
+    write_stl(tmp_path / "cube.stl")
+    told = json.loads(
+        succeeded(triptych("fog.safetensors", "--info", "--json", "--field", "box=0.5", "--field", "sign.x=-"))
+    )
+    assert told["bounds"]["max"] == [0.5, 0.5, 0.5]
+    assert told["declared"]["sign.x"] == "-, set by you"
+    refused(triptych("fog.safetensors", "--info", "--field", "padding=sometimes"), "--field padding", "zeros")
+    refused(triptych("cube.stl", "--info", "--field", "box=1"), "--field box", "triplane")
 
 
 # --query

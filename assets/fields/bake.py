@@ -43,7 +43,7 @@ MEMORY_LIMIT = 384 << 20
 """Bytes that the bricks of one level may take; a finer level that needs more is not baked. Room for a full 256³ of four
 channels."""
 
-PART_SECONDS = 1.5
+PART_SECONDS = 2.5
 """A level hands over what it has no more often than this."""
 
 PARTS = 4

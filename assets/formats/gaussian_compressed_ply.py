@@ -35,6 +35,10 @@ _SH_RANGE = 8.0
 _SPLIT = ((21, 11), (11, 10), (0, 11))
 """Where x, y and z lie in a word: shift and bits."""
 
+_DENSEST = 254
+"""The highest byte of opacity that is written. 255 has an infinite logit, for which splat-transform leaves a splat out;
+renderers cut off at 0.99 anyway."""
+
 _ROWS = CHUNK * 128
 
 
@@ -200,7 +204,8 @@ def _packed(splats: Gaussians, order: np.ndarray) -> tuple[np.ndarray, np.ndarra
     position, position_ends = _shares(splats.means[filled])
     size, size_ends = _shares(splats.log_scales[filled])
     color, color_ends = _shares(colors)
-    opacity = packing.to_bytes(packing.opacities(splats.logit_opacities[filled]) * 255).astype(np.uint32)
+    opacity = packing.to_bytes(packing.opacities(splats.logit_opacities[filled]) * 255)
+    opacity = np.minimum(opacity, _DENSEST).astype(np.uint32)
     words = np.empty((len(filled), 4), "<u4")
     words[:, 0], words[:, 2] = _joined(position), _joined(size)
     words[:, 1] = _rotation_words(splats.rotations[filled])

@@ -1,4 +1,4 @@
-"""glTF 2.0, as one binary file (.glb) or as JSON with files beside it (.gltf): meshes and point clouds."""
+"""glTF 2.0, as one binary file (.glb) or as JSON with files beside it (.gltf): meshes, point clouds and splats."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ..meshes.builder import MeshBuilder, plainly
 from ..progress import Job, Progress
 from . import Format, ReadOptions
 
+_KINDS = ("mesh", "points", "gaussians")
+
 
 def _sniff_binary(path: Path, head: bytes) -> int:
     return 95 if head.startswith(MAGIC) else 0
@@ -27,7 +29,8 @@ def _sniff_text(path: Path, head: bytes) -> int:
     return 40 if path.suffix.lower() == ".gltf" else 0
 
 
-def _load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
+def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
+    """Reads the scene of a file; see `Format.load`."""
     builder = MeshBuilder(path)
     with plainly(path, "glTF"):
         container = Container(path, Companions(path, builder.warn))
@@ -40,6 +43,6 @@ def _save(asset: Mesh, path: Path) -> Job[None]:
 
 
 FORMAT = (
-    Format("glTF binary", (".glb",), ("mesh", "points"), _sniff_binary, _load, _save, writes=("mesh",)),
-    Format("glTF", (".gltf",), ("mesh", "points"), _sniff_text, _load),
+    Format("glTF binary", (".glb",), _KINDS, _sniff_binary, load, _save, writes=("mesh",)),
+    Format("glTF", (".gltf",), _KINDS, _sniff_text, load),
 )

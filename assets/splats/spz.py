@@ -48,6 +48,7 @@ FRAMES = (
 _LARGEST_BITS = 30
 _RATIO, _RATIO_FROM = 250, 16 << 20
 _STEP = 4 << 20
+_LARGEST_RECORDS = 65536
 _ROWS = 65536
 _WINDOW = 1 << 27
 _ERRORS = (EOFError, OSError, zlib.error)
@@ -106,14 +107,17 @@ def decode(path: Path, data: bytes | memoryview) -> Job[SpzContents]:
             readers = _modern_blocks(path, data, header)
         else:
             file = gzip.GzipFile(fileobj=io.BytesIO(data)) if bytes(data[:2]) == GZIP else io.BytesIO(data)
-            header, frame = _header(path, file.read(16)), None
+            header = _header(path, file.read(16))
             if header.version > 3:
                 raise BadFile(path, f"is compressed like an old .spz, but claims version {header.version}")
             _check_count(path, header, len(data))
             readers = ((file, size) for size in header.sizes())
         contents = yield from _decoded(path, header, readers)
-        if not modern and header.flags & EXTENDED:
-            frame = _frame(path, file.read(65536))
+        if not modern:
+            behind = file.read(_LARGEST_RECORDS if header.flags & EXTENDED else 1)
+            frame = _frame(path, behind) if header.flags & EXTENDED else None
+            if behind and not header.flags & EXTENDED:
+                contents.warnings.append(f"More data follows behind its {header.count:,} splats; ignored.")
     except _errors() as error:
         raise BadFile(path, f"is damaged or incomplete ({error})") from error
     contents.frame = frame

@@ -21,7 +21,7 @@ _LARGEST = 2 ** (spz.POSITION_BITS - 1) - 1
 USUAL_SH_BITS = (5, 4)
 """Bits that are kept of a coefficient of band 1 and of the others, as other writers do."""
 
-_GZIP_LEVEL, _ZSTD_LEVEL = 6, 9
+_GZIP_LEVEL, _ZSTD_LEVEL = 6, 12
 _ROWS = 65536
 
 Block = tuple[int, Callable[[slice], np.ndarray]]

@@ -20,10 +20,13 @@ LATTICE_SHARE = 0.25
 
 def lattice_cells(triplane: Triplane, samples: int) -> int | None:
     """How many cells the lattice of a field has along each axis, None where it doesn't pay for so many samples."""
-    planes = triplane.description.plane_tensors()
-    finest = max(max(triplane.tensors[name].shape[-2:]) for name in planes)
-    cells = int(np.clip(finest, *LATTICE))
+    cells = int(np.clip(finest(triplane), *LATTICE))
     return cells if (cells + 1) ** 3 <= LATTICE_SHARE * samples else None
+
+
+def finest(triplane: Triplane) -> int:
+    """The most texels of a plane or a volume along an axis."""
+    return max(max(triplane.tensors[name].shape[2:]) for name in triplane.description.plane_tensors())
 
 
 class Lattice:

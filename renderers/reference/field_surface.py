@@ -19,7 +19,7 @@ from assets.fields.level_set import LevelSet
 from assets.progress import Job
 
 from ..camera import Camera
-from .field_lattice import Lattice, lattice_cells
+from .field_lattice import Lattice, finest, lattice_cells
 from .field_rays import Rays, cut_rays, make_rays
 from .field_sampler import ExactSampler, decoded
 
@@ -61,8 +61,8 @@ class Matter:
         key = (*description.labels, Label("unknown", (0.0, 0.0, 0.0), hidden=True))
         self._key = sampler.tensor(np.array([label.color for label in key]))
         self._hidden = sampler.tensor(np.array([label.hidden for label in key])) > 0
-        finest = max(max(sampler.triplane.tensors[name].shape[-2:]) for name in description.plane_tensors())
-        self.steps = int(np.clip(2 * finest if self.labels else surface.resolution, *STEPS))
+        fineness = 2 * finest(sampler.triplane) if self.labels else surface.resolution
+        self.steps = int(np.clip(fineness, *STEPS))
 
     def at_rest(self, points: torch.Tensor) -> torch.Tensor:
         """The number at `points` (N,3) of the field at rest: (N,)."""

@@ -41,6 +41,7 @@ void main() {
     ivec3 lastBrick = textureSize(brickIndex, 0) - 1;
 
     float through = 1.0, reached = NOWHERE, sum = 0.0, taken = 0.0, width = 1.0;
+    float visible = VISIBLE / intervals;
     vec3 color = vec3(0.0);
 #ifdef CLOSER
     width = CLOSER;
@@ -93,7 +94,7 @@ void main() {
         if (reached == NOWHERE && sum + depth >= HALF) reached = i + (HALF - sum) / depth * share;
         sum += depth;
 #else
-        if (depth > VISIBLE) {
+        if (depth > visible) {
             float after = through * exp(-depth);
 #ifdef SHOWS_SAMPLES
             vec3 shown = fieldColor(origin, local, voxel, d);

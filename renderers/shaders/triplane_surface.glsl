@@ -44,7 +44,8 @@ uniform int sliceAxis;
 uniform float sliceCell;         // where the slice crosses that axis, in cells
 uniform float sliceScale;        // of the map of values, see field_looks.py
 #ifdef SURFACE
-uniform sampler3D emptyRaw;      // the raw value that stands for a brick that is missing
+uniform sampler3D emptyRaw;      // the raw value that stands for a brick that is missing: on which side it lies
+uniform sampler3D emptyGuess;    // a guess at that value, and at the raw colour, for slices
 #endif
 #if LOOK == LOOK_LABELS || LOOK == LOOK_LABEL_SLICE
 #define LABELLED
@@ -197,6 +198,16 @@ vec4 sliceColor(Place p, Ray ray) {
 #ifdef LABELLED
     return depth > 0.0 ? vec4(keyOf(value).rgb, 1.0) : vec4(0.0);
 #else
+#ifdef SURFACE
+    if (p.slot < 0) {
+        vec4 guess = textureLod(emptyGuess, p.rest / (BRICK * vec3(textureSize(emptyGuess, 0))), 0.0);
+        value = shownOf(guess.r);
+#ifdef COLORED
+        vec3 x = guess.gba + colorTerms.x;
+        if (depth > 0.0) return vec4(ACTIVATE_COLOR(x) * colorTerms.y + colorTerms.z, 1.0);
+#endif
+    }
+#endif
 #ifdef COLORED
     if (depth > 0.0 && p.slot >= 0) return vec4(fieldColor(p.origin, p.local, p.voxel, ray.d), 1.0);
 #endif

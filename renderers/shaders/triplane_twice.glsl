@@ -147,7 +147,7 @@ void main() {
         i += 1.0;
     }
     if (ray.limit > pendingT) {
-        bool ends = lastStep > 0.0 && i > firstSamples - 0.5 && i < firstSamples + 0.5;
+        bool ends = lastStep >= 0.0 && i > firstSamples - 0.5 && i < firstSamples + 0.5;
         settle(ends ? lastStep : min(bins.outer, ray.limit - pendingT));
     }
 #if MODE == MODE_DENSITY

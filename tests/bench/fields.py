@@ -1,4 +1,4 @@
-"""Measures triplanes: a frame by the family's own algorithm, in plain torch, against ours, and what ours has to bake first.
+"""Measures triplanes: a frame by the family's own algorithm, in plain torch, against ours, and what ours bakes first.
 
 usage: python -m tests.bench.fields FAMILY FILE STARTED (STARTED: time.time() of the caller); prints one line of JSON
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from assets.fields.description import Blob, March, Output
 from assets.progress import run
 from assets.triplane import Triplane
 from renderers.camera import Camera
-from renderers.reference.field_rays import DENSE, rule_of
+from renderers.reference.field_rays import DENSE, Place, cut_rays, make_rays, rule_of
 from renderers.reference.fine_samples import _at_quantiles
 from renderers.reference.triplane import march
 from tests.renderers.field_pictures import RGB, field
@@ -174,8 +175,6 @@ def test_the_second_pass_finds_what_the_first_only_touches() -> None:
 
 
 def test_quantiles_are_those_of_a_piecewise_even_density() -> None:
-    import torch
-
     borders, weights = torch.tensor([[0.0, 1.0, 3.0, 4.0]]), torch.tensor([[1.0, 2.0, 1.0]])
     found = _at_quantiles(borders, weights, torch.tensor([0.0, 0.125, 0.25, 0.5, 0.75, 1.0]))
     assert found[0].tolist() == pytest.approx([0.0, 0.5, 1.0, 2.0, 3.0, 4.0], abs=1e-4)
@@ -218,3 +217,20 @@ def test_the_picture_is_of_the_displays_time() -> None:
     for time in (-1.0, 0.25, 1.0):
         flash.set_display("time", time)
         assert seen(flash)[3] == pytest.approx(opacity(2 * max(time, 0)), abs=1e-5)
+
+
+def test_a_sample_stands_for_the_ball_that_fills_the_cone_of_its_pixel() -> None:
+    cone = np.sqrt(1 / np.pi) / CAMERA.fy
+    place = Place(np.array([[-1.0] * 3, [1.0] * 3]), None, np.diag([2.0, 2.0, 2.0, 1.0]), False)
+    rule = March(samples=4)
+    everyone = torch.arange(1)
+    for camera, expected in (
+        (CAMERA, 2 * 4.0 * np.sin(np.arctan(cone))),
+        (replace(CAMERA, ortho_height=3.0), 2 * 3.0 / 25 * np.sqrt(1 / np.pi)),
+    ):
+        part = camera.cropped(MIDDLE[1], MIDDLE[0], 1, 1)
+        pixels, cut = cut_rays(place, rule, part, None)
+        rays = make_rays(cut, rule, place, part, torch.from_numpy)
+        way = ((4.0 - rays.start) / rays.along)[:, None]
+        assert len(pixels) == 1
+        assert rays.radius(everyone, way).item() == pytest.approx(expected, rel=1e-4)

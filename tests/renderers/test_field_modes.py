@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from assets.fields.bake import bake
 from assets.fields.brick_grid import BRICK, BrickGrid
@@ -15,7 +16,8 @@ from assets.progress import run
 from assets.splats.spherical_harmonics import basis
 from assets.triplane import Triplane
 from renderers.camera import Camera
-from renderers.empty_bricks import empty_values
+from renderers.empty_bricks import fill_empty
+from renderers.reference.field_looks import slice_color, slice_position
 from renderers.reference.triplane import march as exact
 from tests.renderers.field_kinds import LABELS, RADIUS, ball, fog, halves
 from tests.renderers.field_pictures import draw, field, psnr, ready
@@ -69,7 +71,7 @@ def test_live_and_exact_agree(drawn, made: Callable[[], Triplane], modes: tuple[
         both = np.isfinite(depth) & np.isfinite(expected_depth)
         assert (np.isfinite(depth) == np.isfinite(expected_depth)).mean() > 0.997
         if mode != "density":
-            assert np.abs(depth - expected_depth)[both].max() < 5e-3, mode
+            assert np.abs(depth[both] - expected_depth[both]).max() < 5e-3, mode
 
 
 def test_labels_are_drawn_in_the_colours_of_their_key(drawn) -> None:
@@ -78,7 +80,8 @@ def test_labels_are_drawn_in_the_colours_of_their_key(drawn) -> None:
     expected, expected_depth = run(exact(triplane, CAMERA))
     seen = np.isfinite(depth) & np.isfinite(expected_depth)
     assert (np.isfinite(depth) == np.isfinite(expected_depth)).mean() > 0.99
-    assert np.abs(depth - expected_depth)[seen].max() < 0.1 and np.abs(depth - expected_depth)[seen].mean() < 0.02
+    away = np.abs(depth[seen] - expected_depth[seen])
+    assert away.max() < 0.1 and away.mean() < 0.02
     for picture_of in (picture, expected):
         hue = picture_of[seen][:, :3] / picture_of[seen][:, :3].max(1, keepdims=True)
         keys = np.array([np.array(label.color) / max(label.color) for label in LABELS[1:]])
@@ -116,7 +119,11 @@ def test_a_slice_lies_where_it_is_put(drawn) -> None:
     cloud.set_display("slice_axis", "z")
     picture, _ = drawn(cloud, FRONT, "slice")
     assert picture[MIDDLE][:3] == pytest.approx((0.5, 0.5, 0.5), abs=5e-3), "in matter the field's colour"
-    assert picture[16, 26, :3] == pytest.approx((0.267, 0.004, 0.330), abs=0.02), "the lower end of the map"
+    origin, direction = FRONT.rays()
+    x, y = (origin - direction * origin[..., 2:] / direction[..., 2:])[16, 24, :2]
+    value = float(np.exp(2 + 12 * (RADIUS**2 - x**2 - y**2)))
+    expected = slice_color(slice_position("density", torch.tensor([value]), 0.0, 2.0))[0]
+    assert picture[16, 24, :3] == pytest.approx(expected.numpy(), abs=0.01), "elsewhere the map"
 
 
 @pytest.mark.parametrize("made", [ball, halves, fog], ids=["distance", "labels", "density"])
@@ -136,8 +143,8 @@ def test_what_is_opaque_hides_and_is_hidden_and_picked(drawn, renderers, made: C
 def test_steps_show_where_work_is_done(drawn) -> None:
     picture, _ = drawn(cells(fog()), FRONT, "steps")
     assert picture[MIDDLE][3] == 1 and picture[0, 0, 3] == 0
-    # Viridis grows lighter and greener.
-    assert picture[16, 8, 1] > picture[16, 4, 1]
+    taken = picture[..., 3] == 1
+    assert np.ptp(picture[taken][:, 1]) > 0.3, "some rays take many samples, some few"
 
 
 @pytest.mark.parametrize("coefficients", [1, 4, 9])
@@ -163,8 +170,7 @@ def test_a_colour_hangs_on_where_it_is_seen_from(drawn, coefficients: int) -> No
 
 @pytest.mark.parametrize("axial", [False, True])
 def test_samples_lie_at_distances_from_the_eye(drawn, axial: bool) -> None:
-    """Ten samples, half a unit apart from 1 on, of which four lie in a box of side 2: 3.0, 3.5, 4.0, 4.5, and 5.0 is its
-    back side."""
+    """Ten samples, half a unit apart from 1.05 on, of which four lie in a box from 3 to 5."""
     rule = March(samples=10, placement="edges", limits="range", near=1.05, far=5.55, axial=axial, outside="empty")
     dense = cells(field(density=0.4, march=rule), 32)
     picture, _ = drawn(dense, FRONT)
@@ -178,7 +184,7 @@ def test_a_second_look_is_the_integral(drawn) -> None:
     plain = drawn(cells(fog(march=March(samples=2000))))[0]
     for placement, between in (("stratified", "segment"), ("midpoints", "sample")):
         rule = March(24, 24, placement, between=between)
-        assert psnr(drawn(cells(fog(march=rule)))[0], plain) > 45
+        assert psnr(drawn(cells(fog(march=rule)))[0], plain) > 50
 
 
 def test_what_is_faint_is_left_out_as_its_samples_say(drawn) -> None:
@@ -186,7 +192,7 @@ def test_what_is_faint_is_left_out_as_its_samples_say(drawn) -> None:
     rule = March(8, 8, "stratified", alpha_floor=0.2)
     for made in (rule, replace(rule, alpha_floor=0.02)):
         cloud = cells(fog(march=made))
-        assert psnr(drawn(cloud)[0], run(exact(cloud, CAMERA))[0]) > 30
+        assert psnr(drawn(cloud)[0], run(exact(cloud, CAMERA))[0]) > 45
 
 
 def test_steps_count_as_the_rule_says(drawn) -> None:
@@ -204,4 +210,6 @@ def test_bricks_that_are_missing_are_on_the_side_of_their_neighbours() -> None:
     samples = np.zeros((1, *(BRICK + 1,) * 3, 1), np.float16)
     samples[..., 0] = np.linspace(-1, 1, BRICK + 1)
     grid = BrickGrid(np.array([[0.0] * 3, [1.0] * 3]), np.array([40, 8, 8]), index, samples, kind="surface")
-    assert empty_values(grid)[0, 0] == pytest.approx([-1, -1, 0, 1, 1])
+    filled = fill_empty(grid)
+    assert filled.nearest[0, 0] == pytest.approx([-1, -1, 0, 1, 1])
+    assert filled.guess[0, 0, :, 0] == pytest.approx([-4, -2, 0, 2, 4])

@@ -19,6 +19,7 @@ from renderers.handle_layout import (
     HandleMark,
     PinMark,
     brush_ring,
+    cursor_lines,
     gizmo_arrows,
     hit,
     layout,
@@ -26,6 +27,7 @@ from renderers.handle_layout import (
     project_lines,
     region_lines,
 )
+from renderers.overlay import AXIS_COLORS
 from tests import small_assets
 
 RED, BLUE, YELLOW, ACCENT, WHITE = (255, 90, 79), (79, 141, 255), (255, 200, 87), (90, 169, 255), (255, 255, 255)
@@ -230,8 +232,6 @@ def test_the_selected_one_has_a_white_ring_and_the_hovered_one_is_lighter(draw) 
 
 
 def test_the_gizmo_has_the_colours_of_the_axes(draw) -> None:
-    from renderers.overlay import AXIS_COLORS
-
     gizmo = Gizmo((0, 0, 0), 60.0)
     picture, arrows = draw(DragOverlay(gizmo=gizmo)), gizmo_arrows(gizmo, PERSPECTIVE)
     for axis in (0, 1):
@@ -269,6 +269,26 @@ def test_what_lies_behind_the_shape_is_fainter_but_seen(draw) -> None:
         assert close(pixel(picture, front), YELLOW)
         expected = 0.45 * np.array(YELLOW) + 0.55 * np.array(pixel(bare, behind))
         assert close(pixel(picture, behind), tuple(expected), 4)
+
+
+def test_the_cursor_has_lines_along_the_axes_and_fades_behind_the_shape(draw) -> None:
+    scene = Scene()
+    scene.add(small_assets.mesh())
+    for camera in (PERSPECTIVE, ORTHOGRAPHIC):
+        free = draw(DragOverlay(cursor=(0, 0.5, 1.0)), camera)
+        place, lines, depth = cursor_lines((0, 0.5, 1.0), camera)
+        assert depth == pytest.approx(project(camera, np.array([[0, 0.5, 1.0]]))[1][0])
+        assert close(pixel(free, place[0]), WHITE)
+        for axis in (0, 1):
+            tip = 0.8 * lines[axis, 1] + 0.2 * lines[axis, 0]
+            around = [pixel(free, tip + (dx, dy)) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+            color = tuple(round(255 * value) for value in AXIS_COLORS[axis])
+            assert any(close(found, color, 25) for found in around)
+        bare, behind = draw(None, camera, scene=scene), draw(DragOverlay(cursor=(0, -0.5, -1.0)), camera, scene=scene)
+        place = cursor_lines((0, -0.5, -1.0), camera)[0][0]
+        ground, seen = (np.array(pixel(picture, place)) for picture in (bare, behind))
+        assert (seen > ground + 20).all() and (seen < 230).all()
+    assert np.array_equal(draw(DragOverlay(cursor=(0.5, 0.8, 9.0))), draw(None))
 
 
 def test_a_handle_at_its_target_does_not_shine_through(draw) -> None:

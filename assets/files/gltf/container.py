@@ -31,6 +31,11 @@ SUPPORTED_IF_REQUIRED = {
     "EXT_mesh_gpu_instancing",
     "KHR_materials_pbrSpecularGlossiness",
     "KHR_materials_unlit",
+    "KHR_gaussian_splatting",
+    "KHR_gaussian_splatting_compression_spz_2",
+    "KHR_gaussian_splatting_compression_spz",
+    "KHR_spz_gaussian_splats_compression",
+    "KHR_spz_compression",
 }
 """Extensions that a file may require. Other materials (KHR_materials_*) fall back to the core one."""
 

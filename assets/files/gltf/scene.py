@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ...asset import Asset
-from ...errors import BadFile
 from ...mesh import MeshNode
 from ...meshes.builder import MeshBuilder, RawPart
 from ...meshes.color_space import srgb_from_linear
 from ...progress import Job, Progress
 from .container import Container, decode_draco
 from .materials import base_texture_info, read_material, transformed_uv
+from .splats import PlacedSplats, holds_splats, read_splats
 
 _POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
 
@@ -32,6 +32,7 @@ class _Content:
 
     parts: list[int] = field(default_factory=list)
     clouds: list[_Cloud] = field(default_factory=list)
+    splats: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
 
 class SceneReader:
@@ -41,7 +42,7 @@ class SceneReader:
         self.container, self.builder = container, builder
         self._meshes: dict[int, _Content] = {}
         self._materials: dict[int, int] = {}
-        self._splats = False
+        self._splats: list[PlacedSplats] = []
         generator = str(container.tree.get("asset", {}).get("generator", ""))
         # trimesh and what is built on it write display-referred colours where the specification wants linear ones.
         self._linear_colors = "trimesh" not in generator
@@ -67,13 +68,11 @@ class SceneReader:
             for index in range(len(self.container.entries("meshes"))):
                 content = self._mesh(index)
                 nodes.append(MeshNode(self._mesh_name(index), parts=tuple(content.parts)))
-                self._place_clouds(content, np.eye(4))
+                self._place(content, np.eye(4))
         self._mention_what_is_left_out()
-        if self._splats and not self.builder.parts and not self.builder.clouds:
-            raise BadFile(
-                self.builder.path, "holds Gaussian splats in glTF (KHR_gaussian_splatting), which are not read"
-            )
-        return self.builder.finish(nodes)
+        alone = not self.builder.parts and not self.builder.clouds
+        assets = [] if self._splats and alone else self.builder.finish(nodes)
+        return assets + (yield from read_splats(self.container, self._splats, self.builder.provenance.warnings, alone))
 
     def _order(self) -> tuple[list[int], list[int]]:
         """The nodes of the scene with parents first, and for each the place of its parent in that list."""
@@ -126,11 +125,11 @@ class SceneReader:
         instancing = extensions.get("EXT_mesh_gpu_instancing") if isinstance(extensions, dict) else None
         if not isinstance(instancing, dict):
             nodes[position].parts = tuple(content.parts)
-            self._place_clouds(content, world)
+            self._place(content, world)
             return
         for number, matrix in enumerate(self._instances(instancing)):
             nodes.append(MeshNode(f"{nodes[position].name} {number + 1}", position, matrix, tuple(content.parts)))
-            self._place_clouds(content, world @ matrix)
+            self._place(content, world @ matrix)
 
     def _instances(self, instancing: dict[str, Any]) -> list[np.ndarray]:
         attributes = instancing.get("attributes", {})
@@ -167,9 +166,8 @@ class SceneReader:
         extensions = extensions if isinstance(extensions, dict) else {}
         mode = entry.get("mode", _TRIANGLES)
         attributes = entry.get("attributes")
-        if "KHR_gaussian_splatting" in extensions:
-            self._splats = True
-            self.builder.warn("Gaussian splats in this file (KHR_gaussian_splatting) are not read.")
+        if holds_splats(entry):
+            content.splats.append((name, entry))
         elif not isinstance(attributes, dict) or "POSITION" not in attributes:
             self.builder.warn(f"{name!r} has no positions and was left out.")
         elif mode == _POINTS:
@@ -253,7 +251,9 @@ class SceneReader:
             self._materials[index] = len(self.builder.materials) - 1
         return self._materials[index]
 
-    def _place_clouds(self, content: _Content, world: np.ndarray) -> None:
+    def _place(self, content: _Content, world: np.ndarray) -> None:
+        """Puts points and splats of a mesh where a node has them."""
+        self._splats += [PlacedSplats(name, primitive, world) for name, primitive in content.splats]
         for cloud in content.clouds:
             positions = cloud.positions @ world[:3, :3].T + world[:3, 3]
             self.builder.add_points(cloud.name, positions, cloud.colors)

@@ -20,7 +20,7 @@ uniform vec3 strainOffset;
 
 uniform float densityScale;      // the factor that the user sets and the family's, times the normalised step
 uniform bool normalisedStep;
-uniform float lastStep;          // the length that counts for a last sample, where the ray leaves the box; 0: none
+uniform float lastStep;          // the length that counts for a last sample, where the ray leaves the box; −1: that of a bin
 uniform float lastBehind;        // where it lies behind the box, as a share of the way through it
 uniform float faintest;          // optical depth of a bin below which it is empty
 uniform float lightest;          // weight up to which a sample's colour is left out
@@ -32,8 +32,8 @@ layout(location = 1) out float halfDepth;  // window depth where half is covered
 const float ENOUGH = 1e-3;       // transmittance at which a ray ends
 const float HALF = 0.6931472;    // optical depth of one half
 const float NOWHERE = -1e30;
-const float VISIBLE = 2e-4;      // optical depth from which a sample counts
-const float THIN = 0.01;         // optical depth of a bin from which a family looks closer
+const float VISIBLE = 0.025;     // optical depth from which a sample counts, if all of a ray were like it
+const float THIN = 0.002;        // optical depth of a bin from which a family looks closer
 
 // How a ray is cut: from t0 to t1 as the family does, into `inner` bins of `length`, and before and behind that into bins
 // of `outer`. Bins are counted from t0 on, whole numbers where they begin.
