@@ -51,6 +51,9 @@ class Asset(ABC):
     data_fields: ClassVar[tuple[str, ...]] = ()
     """The attributes that an edit of the data replaces, as a whole and never in place."""
 
+    fixed: ClassVar[str] = ""
+    """Why no edit may change the data, as the end of a sentence "NAME …"; "": one may."""
+
     prepared_fields: ClassVar[tuple[str, ...]] = ()
     """Those of `data_fields` that `preparation` makes."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .asset import Asset, Provenance
-from .display import Display, setting
+from .display import Display, Setting, setting
 from .progress import Job, Partial, Progress
 from .splats.sorting import ascending
 
@@ -17,6 +17,11 @@ LARGEST_LOG_SCALE = 20.0
 FAINTEST_OPACITY = 1 / 255
 """What adds less than this to a pixel is not drawn, as in the trainers' own renderers."""
 
+LARGEST_RADIUS_PX = 2048.0
+"""Where the limit of radii in the picture ends, and hides nothing."""
+
+MODES = ("colour", "depth", "normal", "opacity", "centres", "rings", "ellipsoids", "overdraw")
+
 _BLOCK = 131072
 
 
@@ -24,13 +29,34 @@ _BLOCK = 131072
 class GaussiansDisplay(Display):
     """How splats are shown."""
 
-    mode: str = setting("colour", "Mode", "What is drawn", choices=("colour", "depth", "centres"))
+    mode: str = setting("colour", "Mode", "What is drawn", choices=MODES)
     sh_degree: int = setting(3, "SH degree", "Highest band of view-dependent colour that is drawn", low=0, high=3)
     size: float = setting(1.0, "Splat size", "Factor on the size of every splat", low=0.01, high=4.0, step=0.05)
-    min_opacity: float = setting(0.0, "Opacity from", "Hide fainter splats", low=0.0, high=1.0, step=0.01)
-    max_opacity: float = setting(1.0, "Opacity to", "Hide denser splats", low=0.0, high=1.0, step=0.01)
+    extent: float = setting(
+        2.0, "Extent", "How far ellipsoids and rings reach", low=1.0, high=3.0, step=0.1, unit="σ", slider=True
+    )
+    min_opacity: float = setting(
+        0.0, "Opacity from", "Hide fainter splats", low=0.0, high=1.0, step=0.01, slider=True
+    )
+    max_opacity: float = setting(1.0, "Opacity to", "Hide denser splats", low=0.0, high=1.0, step=0.01, slider=True)
     max_scale: float = setting(
-        1.0, "Largest splat", "Hide splats larger than this share of the scene", low=0.0, high=1.0, step=0.01
+        1.0,
+        "Largest splat",
+        "Hide splats larger than this share of the scene",
+        low=0.0,
+        high=1.0,
+        step=0.01,
+        slider=True,
+    )
+    max_radius: float = setting(
+        LARGEST_RADIUS_PX,
+        "Largest radius",
+        "Hide splats that reach farther than this in the picture; at its end, none",
+        low=1.0,
+        high=LARGEST_RADIUS_PX,
+        step=1.0,
+        unit="px",
+        slider=True,
     )
 
 
@@ -124,6 +150,13 @@ class Gaussians(Asset):
 
     def up_axis(self) -> str | None:
         return self.notes.up_axis
+
+    def settings(self) -> tuple[Setting, ...]:
+        idle = set() if self.display.mode in ("ellipsoids", "rings") else {"extent"}
+        if not self.sh_degree or self.display.mode in ("depth", "normal", "opacity", "overdraw"):
+            idle.add("sh_degree")
+        shown = (entry for entry in super().settings() if entry.name not in idle)
+        return tuple(replace(entry, high=self.sh_degree) if entry.name == "sh_degree" else entry for entry in shown)
 
     @property
     def nbytes(self) -> int:

@@ -98,7 +98,7 @@ class BrickAtlas:
             filled = fill_empty(self.grid)
             self.empty = self._make(GL.GL_R32F, self.grid.index.shape[::-1], linear=False)
             self.empty.write(filled.nearest)
-            self.guess = self._make(GL.GL_RGBA16F, self.grid.index.shape[::-1])
+            self.guess = self._make(GL.GL_R32F, self.grid.index.shape[::-1])
             self.guess.write(filled.guess)
         per_layer = self._side**2
         for first in range(0, len(self.grid.samples), per_layer):

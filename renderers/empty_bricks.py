@@ -1,7 +1,7 @@
 """What stands for the bricks that a grid of a surface leaves out: they lie far from it, on one side or the other.
 
-On which side says the nearest sample that is known. How far, and of what colour, a slice can only guess: both go on as
-they change where the bricks end.
+On which side says the nearest sample that is known. How far a slice can only guess: the value goes on as it changes
+where the bricks end. Colours are known near the surface alone.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 from assets.fields.brick_grid import BRICK, BrickGrid
 
 MIDDLE = BRICK // 2
-NEAREST, GUESS, SLOPE, COLOR = 0, 1, 2, 3
-"""Channels of what bricks hand on: the nearest raw value, the guessed one, its change from brick to brick, colour."""
+NEAREST, GUESS, SLOPE = 0, 1, 2
+"""Channels of what bricks hand on: the nearest raw value, the guessed one, its change from brick to brick."""
 
 
 @dataclass(frozen=True)
 class EmptyBricks:
-    """nearest (nz,ny,nx) f32: the raw value of the nearest sample that is known. guess (nz,ny,nx,4) f16: the raw value
-    in the middle of each brick and the raw colour, guessed where there is no brick."""
+    """nearest (nz,ny,nx) f32: the raw value of the nearest sample that is known. guess (nz,ny,nx) f32: the raw value in
+    the middle of each brick, guessed where there is none."""
 
     nearest: np.ndarray
     guess: np.ndarray
@@ -29,7 +29,7 @@ class EmptyBricks:
 def fill_empty(grid: BrickGrid) -> EmptyBricks:
     """Fills the empty bricks of `grid`, going from brick to brick through their faces."""
     known = grid.index >= 0
-    values = np.zeros((*grid.index.shape, COLOR + 3), np.float32)
+    values = np.zeros((*grid.index.shape, 3), np.float32)
     if known.any():
         values[known] = _handed(grid, known, (MIDDLE,) * 3)
         faces = {}
@@ -40,22 +40,16 @@ def fill_empty(grid: BrickGrid) -> EmptyBricks:
                 faces[axis, end][known] = _handed(grid, known, at)
         while not known.all():
             known = _hand_on(values, faces, known)
-    limit = float(np.finfo(np.float16).max)
-    guess = np.clip(values[..., [GUESS, COLOR, COLOR + 1, COLOR + 2]], -limit, limit)
-    return EmptyBricks(values[..., NEAREST], guess.astype(np.float16))
+    return EmptyBricks(values[..., NEAREST], values[..., GUESS])
 
 
 def _handed(grid: BrickGrid, known: np.ndarray, at: tuple[int, int, int]) -> np.ndarray:
-    """What the `known` bricks hand to the one beyond their sample `at`: (N,6)."""
+    """What the `known` bricks hand to the one beyond their sample `at`: (N,3)."""
     slots = grid.index[known]
-    sample = grid.samples[(slots, *at)].astype(np.float32)
-    step = sample[:, 0] - grid.samples[slots, MIDDLE, MIDDLE, MIDDLE, 0].astype(np.float32)
-    handed = np.zeros((len(slots), COLOR + 3), np.float32)
+    sample = grid.samples[(slots, *at, 0)].astype(np.float32)
+    step = sample - grid.samples[slots, MIDDLE, MIDDLE, MIDDLE, 0].astype(np.float32)
     # From the middle of a brick to its face it is as far as from there to the middle of the next.
-    handed[:, NEAREST], handed[:, GUESS], handed[:, SLOPE] = sample[:, 0], sample[:, 0] + step, 2 * step
-    if sample.shape[1] >= 4:
-        handed[:, COLOR:] = sample[:, 1:4]
-    return handed
+    return np.stack([sample, sample + step, 2 * step], 1)
 
 
 def _hand_on(values: np.ndarray, faces: dict[tuple[int, int], np.ndarray], known: np.ndarray) -> np.ndarray:

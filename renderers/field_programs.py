@@ -134,6 +134,7 @@ def look_uniforms(look: Look, triplane: Triplane, grid: BrickGrid) -> dict[str, 
         "isLit": display.mode == "surface",
         "sliceAxis": axis,
         "sliceCell": float((place - grid.box[0][axis]) / cell[axis]),
+        "colorSpan": grid.span or (-np.inf, np.inf),
         "sliceScale": _slice_scale(look.what, description, display.density),
     }
 

@@ -3,7 +3,7 @@
 The GPU holds the splats in the order in which they matter (`Gaussians.order`), in textures, so that any first part of
 them is a coarse picture of all. A frame orders what it draws by depth (splat_order.py) and then goes through it in
 pieces: one pass runs the vertex shader once per splat and captures ellipse and colour by transform feedback, the next
-draws those as instances of a quad. So projection and colour are computed once, not at each corner, and the captured
+draws those as instances of a quad (splat_shapes.py says as what). So projection and colour are computed once, not at each corner, and the captured
 records need room for one piece only. Under a warp, splats are ordered where it moves them (splat_moving.py) and the
 projection bends each. Needs no more than OpenGL 4.1.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from OpenGL import GL
@@ -30,14 +31,14 @@ from .skinning import STRAINED, WARPED, Skinning, centre_of, from_centre
 from .splat_moving import SplatMover, capture
 from .splat_order import SplatOrder, frustum_of
 from .splat_picking import median_depth
-from .splat_projection import DOT_PX, MARGIN, camera_matrix, diagonal_of
+from .splat_projection import DOT_PX, MARGIN, camera_matrix, diagonal_of, largest_radius
+from .splat_shapes import PAINTS, Shape, shape_of
 from .splat_textures import LAYOUT, SplatTextures
 
-_RECORD = 48
-_LARGEST_PIECE = 262144
+_RECORDS_BYTES = 48 * 262144
 _SOFTWARE_PIECE = 8192
 _LARGEST_GROWTH = 2.5
-_MODES = {"colour": 0, "depth": 1, "centres": 2}
+_PAINT_UNIFORMS = ("viewport", "projection", "focal", "orthographic")
 
 
 class GaussiansRenderer(Renderer):
@@ -55,7 +56,8 @@ class GaussiansRenderer(Renderer):
         self._programs: dict[tuple, Program] = {}
         self._indices: Buffer | None = None
         self._records: Buffer | None = None
-        self._source = self._quads = None
+        self._quads: dict[int, VertexArray] = {}
+        self._source: VertexArray | None = None
         self._pacer: Pacer | None = None
 
     def sync(self, seconds: float) -> bool:
@@ -103,10 +105,8 @@ class GaussiansRenderer(Renderer):
         self._diagonal = diagonal_of(self.asset)
         if self._records is None:
             self._pacer = Pacer(_SOFTWARE_PIECE)
-            self._records = Buffer(nbytes=_RECORD * _LARGEST_PIECE, usage=GL.GL_STREAM_COPY)
-            self._quads, self._source = VertexArray(), VertexArray()
-            for location in range(3):
-                self._quads.attribute(location, self._records, 4, stride=_RECORD, offset=16 * location, divisor=1)
+            self._records = Buffer(nbytes=_RECORDS_BYTES, usage=GL.GL_STREAM_COPY)
+            self._source = VertexArray()
         self._indices = Buffer(nbytes=max(4, 4 * self._textures.count), usage=GL.GL_STREAM_DRAW)
         self._source.attribute(0, self._indices, 1, np.uint32, integer=True)
 
@@ -115,8 +115,8 @@ class GaussiansRenderer(Renderer):
         if textures is None or not textures.filled:
             return
         count = max(1, min(textures.filled, round(textures.filled * view.quality.detail)))
-        matrix = camera_matrix(self.asset, view.camera)
-        frustum = frustum_of(view.camera, matrix, self._size(view))
+        matrix, shape = camera_matrix(self.asset, view.camera), shape_of(self.asset)
+        frustum = frustum_of(view.camera, matrix, self._size(view, shape))
         order, warp, generation = self._order, self._skinning.begin(view), self._skinning.generation
         if warp is not None and self._skinning.nodes.moving:
             yield from self._mover.steps(warp, count)
@@ -127,20 +127,31 @@ class GaussiansRenderer(Renderer):
         if textures is not self._textures or generation != self._skinning.generation:
             return
         self._indices.write(visible)
-        project, splat = self._prepared_programs(view, warp)
-        first = 0
+        project, paint = self._prepared_programs(view, shape, warp)
+        quads, first = self._quads_of(shape), 0
         while first < len(visible):
             if textures is not self._textures or generation != self._skinning.generation:
                 return
             started = self._pacer.begin()
-            piece = min(self._pacer.elements, len(visible) - first, _LARGEST_PIECE)
+            piece = min(self._pacer.elements, len(visible) - first, _RECORDS_BYTES // shape.record_bytes)
             self._project(project, first, piece)
-            splat.use()
-            self._quads.bind()
-            GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, piece)
+            paint.use()
+            quads.bind()
+            with _blending(shape):
+                GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, piece)
             self._pacer.finish(started, piece)
             first += piece
             yield
+
+    def _quads_of(self, shape: Shape) -> VertexArray:
+        """What feeds the records of `shape` to its program, an instance each."""
+        count = len(shape.captures)
+        if count not in self._quads:
+            quads = self._quads[count] = VertexArray()
+            for location in range(count):
+                place = {"stride": shape.record_bytes, "offset": 16 * location, "divisor": 1}
+                quads.attribute(location, self._records, 4, **place)
+        return self._quads[count]
 
     def _project(self, program: Program, first: int, count: int) -> None:
         """Turns `count` splats from `first` in the index buffer into records."""
@@ -150,39 +161,43 @@ class GaussiansRenderer(Renderer):
         self._source.bind()
         capture(self._records, first, count)
 
-    def _prepared_programs(self, view: View, warp: Warp | None) -> tuple[Program, Program]:
+    def _prepared_programs(self, view: View, shape: Shape, warp: Warp | None) -> tuple[Program, Program]:
         """The two programs, with what is the same for all splats of this view."""
-        display = self.asset.display
-        degree = min(display.sh_degree, self.asset.sh_degree)
-        defines = LAYOUT | {
+        display, camera = self.asset.display, self._camera_uniforms(view, warp)
+        defines = LAYOUT | shape.project
+        defines |= {
             "CHUNKS": self._textures.chunks,
             "COLOR_TEXELS": self._textures.color_texels,
-            "DEGREE": degree,
+            "DEGREE": min(display.sh_degree, self.asset.sh_degree),
         }
         if warp is not None:
             strained = view.heat is self.asset or view.stretch
             defines |= WARPED | (STRAINED if strained else {})
-        project = self._program("gaussian_project.glsl", defines, ("place", "axes", "tint"))
+        project = self._program("gaussian_project.glsl", defines, shape.captures)
         project.use()
         self._textures.set_uniforms(project)
-        project.set(**self._camera_uniforms(view, warp))
+        project.set(**camera)
         project.set(
             compensate=self.asset.notes.antialiasing == "mip",
-            size=self._size(view),
+            size=self._size(view, shape),
             opacityRange=(display.min_opacity, display.max_opacity),
             largestSize=display.max_scale * self._diagonal / 6 if display.max_scale < 1.0 else 3e38,
+            largestRadius=largest_radius(self.asset, view.pixel_ratio),
+            extent=float(display.extent),
             depthRange=np.array(depth_extent(self.asset.bounds(), view.camera)),
             dotSize=DOT_PX * max(0.5, view.pixel_ratio),
-            mode=_MODES[display.mode],
+            mode=PAINTS.get(display.mode, 0),
             showHeat=view.heat is self.asset,
             showStretch=view.stretch,
         )
-        dots = {"DOTS": 1} if display.mode == "centres" else {}
-        return project, self._program("gaussian_splat.glsl", dots, ())
+        paint = self._program(shape.program, shape.paint, ())
+        paint.use()
+        paint.set(extent=float(display.extent), **{name: camera[name] for name in _PAINT_UNIFORMS})
+        return project, paint
 
-    def _size(self, view: View) -> float:
+    def _size(self, view: View, shape: Shape) -> float:
         """Factor on all sizes: where splats are left out, the others grow to close some of the gaps."""
-        detail = min(1.0, max(view.quality.detail, 1e-6))
+        detail = min(1.0, max(view.quality.detail, 1e-6)) if shape.grows else 1.0
         return float(self.asset.display.size) * min(detail**-0.25, _LARGEST_GROWTH)
 
     def _camera_uniforms(self, view: View, warp: Warp | None) -> dict:
@@ -207,6 +222,7 @@ class GaussiansRenderer(Renderer):
             "modelView": model_view,
             "centre": centre,
             "projection": view.projection,
+            "turnToWorld": view.view[:3, :3].T,
             "viewport": size.astype(np.float64),
             "focal": focal,
             "slopeLow": -middle / focal - margin,
@@ -246,11 +262,26 @@ class GaussiansRenderer(Renderer):
 
     def dispose(self) -> None:
         self._free_data()
-        for owner in (self._records, self._quads, self._source, *self._programs.values()):
+        for owner in (self._records, self._source, *self._quads.values(), *self._programs.values()):
             if owner:
                 owner.delete()
-        self._records = self._quads = self._source = None
+        self._records = self._source = None
+        self._quads.clear()
         self._programs.clear()
+
+
+@contextmanager
+def _blending(shape: Shape) -> Iterator[None]:
+    """What a frame does not set for its stage, and finds again as it was."""
+    if shape.solid:
+        GL.glDepthMask(True)
+    if shape.adds:
+        GL.glBlendFuncSeparate(GL.GL_ONE, GL.GL_ONE, GL.GL_ONE, GL.GL_ONE_MINUS_SRC_ALPHA)
+    yield
+    if shape.solid:
+        GL.glDepthMask(False)
+    if shape.adds:
+        GL.glBlendFunc(GL.GL_ONE, GL.GL_ONE_MINUS_SRC_ALPHA)
 
 
 RENDERER = RendererRecord(Gaussians, GaussiansRenderer)

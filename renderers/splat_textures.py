@@ -15,16 +15,16 @@ from OpenGL import GL
 
 from assets.deform.binding import INFLUENCES, Binding
 from assets.gaussians import Gaussians
-from assets.splats import quaternions
 
 from .gl.context import capabilities
 from .gl.program import Program
 from .gl.texture import Texture
 from .skinning import BINDING_TEXELS, packed
 from .splat_order import REACH
+from .splat_packing import SHAPE_WORDS, pack
 
 SPLATS_PER_ROW = 1024
-SHAPE_TEXELS = 3
+SHAPE_TEXELS = SHAPE_WORDS // 4
 LAYOUT = {"SPLATS_PER_ROW": SPLATS_PER_ROW, "SHAPE_TEXELS": SHAPE_TEXELS, "BINDING_TEXELS": BINDING_TEXELS}
 """What the shader has to know of it."""
 
@@ -32,7 +32,6 @@ _MOST_CHUNKS = 4
 _LARGEST_TEXTURE = 1 << 30
 _ROWS_AT_ONCE = 4
 _BINDING_ROWS_AT_ONCE = 16
-_HALF_MAX = 65504.0
 
 
 class SplatTextures:
@@ -41,8 +40,8 @@ class SplatTextures:
 
     def __init__(self, asset: Gaussians) -> None:
         self.order = asset.order
-        self.color_texels = -(-3 * asset.sh.shape[1] // 4)
-        row_bytes = SPLATS_PER_ROW * max(16 * SHAPE_TEXELS, 8 * self.color_texels)
+        self.color_texels = -(-asset.sh.shape[1] // 4)
+        row_bytes = SPLATS_PER_ROW * 16 * max(SHAPE_TEXELS, self.color_texels)
         self.per_chunk = SPLATS_PER_ROW * min(capabilities().max_texture, _LARGEST_TEXTURE // row_bytes)
         self.count = min(len(asset), _MOST_CHUNKS * self.per_chunk)
         self.chunks = max(1, -(-self.count // self.per_chunk))
@@ -79,9 +78,9 @@ class SplatTextures:
         """Makes a texture, which takes a software GL up to 40 ms for a million splats, or uploads a few thousand."""
         chunk, inside = divmod(self.filled, self.per_chunk)
         if len(self._shapes) <= chunk:
-            self._make(self._shapes, GL.GL_RGBA32F, SHAPE_TEXELS)
+            self._make(self._shapes, GL.GL_RGBA32UI, SHAPE_TEXELS)
         elif len(self._colors) <= chunk:
-            self._make(self._colors, GL.GL_RGBA16F, self.color_texels)
+            self._make(self._colors, GL.GL_RGBA32UI, self.color_texels)
         else:
             self._upload(asset, chunk, inside)
 
@@ -92,18 +91,18 @@ class SplatTextures:
         part = slice(start, end)
         rows = self.rows(part)
         height = -(-(end - start) // SPLATS_PER_ROW)
-        shapes = np.zeros((height * SPLATS_PER_ROW, SHAPE_TEXELS, 4), np.float32)
-        colors = np.zeros((height * SPLATS_PER_ROW, 4 * self.color_texels), np.float16)
+        shapes = np.zeros((height * SPLATS_PER_ROW, SHAPE_WORDS), np.uint32)
+        colors = np.zeros((height * SPLATS_PER_ROW, 4 * self.color_texels), np.uint32)
         taken = slice(0, end - start)
         scales, opacities = asset.drawn(rows)
-        shapes[taken, 0, :3], shapes[taken, 0, 3] = asset.means[rows], opacities
-        shapes[taken, 1], shapes[taken, 2, :3] = quaternions.normalized(asset.rotations[rows]), scales
-        terms = asset.sh[rows].reshape(len(rows), -1)
-        colors[taken, : terms.shape[1]] = np.clip(terms, -_HALF_MAX, _HALF_MAX)
+        means, words = asset.means[rows], colors[taken, : asset.sh.shape[1]]
+        # Twice as fast as an index.
+        sh = np.take(asset.sh, rows, 0)
+        pack(means, scales, asset.rotations[rows], opacities, sh, shapes[taken], words)
         place = (0, inside // SPLATS_PER_ROW)
         self._shapes[chunk].write(shapes.reshape(height, -1, 4), place)
         self._colors[chunk].write(colors.reshape(height, -1, 4), place)
-        self.positions[:, part] = shapes[taken, 0, :3].T
+        self.positions[:, part] = means.T
         self.reaches[part] = REACH * scales.max(1)
         self.filled = end
 

@@ -117,12 +117,12 @@ class TriplaneRenderer(Renderer):
         region = covered.scaled(size[0] / view.width, size[1] / view.height, *size)
         picture = self._borrow_picture(size)
         try:
-            bottom = region.bottom
+            bottom, numbers = region.bottom, self._numbers(view, look, picture)
             while bottom < region.top:
                 started = self._pacer.begin()
                 rows = max(1, self._pacer.elements // (region.right - region.left))
                 band = Rectangle(region.left, bottom, region.right, min(region.top, bottom + rows))
-                self._march(view, look, picture, band)
+                self._march(view, look, picture, band, numbers)
                 self._pacer.finish(started, (band.right - band.left) * (band.top - band.bottom))
                 bottom = band.top
                 yield
@@ -164,7 +164,14 @@ class TriplaneRenderer(Renderer):
     def _description(self) -> FieldDescription:
         return self.asset.description
 
-    def _march(self, view: View, look: Look, picture: Framebuffer, band: Rectangle) -> None:
+    def _numbers(self, view: View, look: Look, picture: Framebuffer) -> dict[str, object]:
+        """The uniforms of a whole drawing."""
+        numbers = ray_uniforms(view, self.asset, self._atlas.grid) | look_uniforms(look, self.asset, self._atlas.grid)
+        if look.look == "march":
+            numbers |= self._rule(view, look)
+        return numbers | {"pixelScale": np.array([view.width, view.height]) / picture.size}
+
+    def _march(self, view: View, look: Look, picture: Framebuffer, band: Rectangle, numbers: dict[str, object]) -> None:
         """Draws the rows of `band` into the picture."""
         picture.bind()
         GL.glDisable(GL.GL_DEPTH_TEST)
@@ -173,11 +180,7 @@ class TriplaneRenderer(Renderer):
         program = self._program(look)
         program.use()
         self._bind_bricks(view, look, program)
-        scale = np.array([view.width, view.height]) / picture.size
-        program.set(pixelScale=scale, **ray_uniforms(view, self.asset, self._atlas.grid))
-        program.set(**look_uniforms(look, self.asset, self._atlas.grid))
-        if look.look == "march":
-            program.set(**self._rule(view, look))
+        program.set(**numbers)
         self._bind_warp(view, program)
         self._corners.bind()
         GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)

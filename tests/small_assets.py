@@ -16,6 +16,7 @@ from assets.mesh import Mesh, MeshPart
 from assets.points import Points
 from assets.triplane import Triplane
 
+from .assets.ksplat_files import write_ksplat
 from .assets.mesh_files import write_3dxml, write_xaml
 from .small_files import CUBE_CORNERS, CUBE_FACES
 
@@ -33,13 +34,13 @@ def points() -> Points:
 
 
 def gaussians() -> Gaussians:
-    """Opaque splats in the unit box, SH degree 1."""
+    """Opaque splats in the unit box, SH degree 1. Their number makes a .splat that is cut anywhere a wrong one."""
     random = np.random.default_rng(2)
-    means = random.uniform(-1, 1, (100, 3)).astype(np.float32)
-    log_scales = np.full((100, 3), -2.5, np.float32)
-    rotations = random.normal(size=(100, 4)).astype(np.float32)
-    sh = random.normal(0, 0.3, (100, 4, 3)).astype(np.float32)
-    return Gaussians("dots", means, log_scales, rotations, np.full(100, 4.0, np.float32), sh)
+    means = random.uniform(-1, 1, (99, 3)).astype(np.float32)
+    log_scales = np.full((99, 3), -2.5, np.float32)
+    rotations = random.normal(size=(99, 4)).astype(np.float32)
+    sh = random.normal(0, 0.3, (99, 4, 3)).astype(np.float32)
+    return Gaussians("dots", means, log_scales, rotations, np.full(99, 4.0, np.float32), sh)
 
 
 def triplane() -> Triplane:
@@ -113,6 +114,17 @@ def _torch(path: Path) -> None:
     torch.save({name: torch.from_numpy(array) for name, array in triposr_tensors().items()}, path)
 
 
+def _splat_checkpoint(path: Path) -> None:
+    """As gsplat's trainer writes it."""
+    import torch
+
+    splats = gaussians()
+    arrays = {"means": splats.means, "scales": splats.log_scales, "quats": splats.rotations}
+    arrays |= {"opacities": splats.logit_opacities, "sh0": splats.sh[:, :1], "shN": splats.sh[:, 1:]}
+    named = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    torch.save({"step": 9, "splats": named}, path)
+
+
 def _hdf5(path: Path) -> None:
     import h5py
 
@@ -130,6 +142,8 @@ READ_ONLY: dict[str, Callable[[Path], object]] = {
     ".3dxml": write_3dxml,
     ".npz": lambda path: np.savez(path, **triposr_tensors()),
     ".pt": _torch,
+    ".ckpt": _splat_checkpoint,
     ".h5": _hdf5,
+    ".ksplat": lambda path: write_ksplat(path, gaussians()),
 }
 """Writers of a small file for formats that have no `save`, by the format's usual suffix."""

@@ -25,7 +25,7 @@ def test_help_tells_what_exists(triptych) -> None:
     text = succeeded(triptych("--help"))
     for option in ("--info", "--json", "--screenshot", "--size", "--camera", "--mode", "--background", "--exact"):
         assert option in text
-    for option in ("--export", "--query", "--decoder", "--formats", "--drag"):
+    for option in ("--export", "--query", "--decoder", "--formats", "--drag", "--set", "--time"):
         assert option in text
     for absent in ("turntable", "samples", "window-picture"):
         assert absent not in text
@@ -150,6 +150,16 @@ def test_info_as_json(triptych, tmp_path: Path) -> None:
     assert several[1]["counts"]["faces"] == 12
 
 
+def test_the_frame_of_an_spz_is_said(triptych) -> None:
+    path = ROOT / "tests" / "data" / "gaussians" / "big200_v4.spz"
+    usual, raw = (
+        json.loads(succeeded(triptych(path, "--info", "--json", *more))) for more in ([], ["--spz-frame", "ply"])
+    )
+    assert usual["guessed"]["frame"].startswith("RUB") and raw["guessed"]["frame"].startswith("RDF")
+    assert usual["bounds"]["min"][1] == -raw["bounds"]["max"][1]
+    refused(triptych(path, "--info", "--spz-frame", "luf"), "--spz-frame", "luf")
+
+
 # --screenshot
 
 
@@ -196,6 +206,20 @@ def test_screenshot_in_a_mode(triptych, tmp_path: Path) -> None:
     shaded, normals = (picture(tmp_path / name).astype(float) for name in ("shaded.png", "normals.png"))
     assert np.abs(shaded - normals).max() > 50
     refused(triptych(cube, "--screenshot", "x.png", "--mode", "x-ray"), "x-ray", "normals", "wireframe")
+
+
+def test_screenshot_with_settings_of_the_inspector(triptych, tmp_path: Path) -> None:
+    fog = tmp_path / "fog.safetensors"
+    run(save_path(small_assets.triplane(), fog))
+    cut = ("--mode", "slice", "--set", "slice_axis=y", "--size", "64x64")
+    succeeded(triptych(fog, "--screenshot", "low.png", *cut, "--set", "slice_at=0.3"))
+    succeeded(triptych(fog, "--screenshot", "high.png", *cut, "--set", "slice_at=0.7"))
+    low, high = (picture(tmp_path / name).astype(float) for name in ("low.png", "high.png"))
+    assert np.abs(low - high).max() > 50
+    refused(triptych(fog, "--screenshot", "x.png", "--set", "height=3"), "height", "slice_at")
+    refused(triptych(fog, "--screenshot", "x.png", "--set", "slice_at=3"), "between 0.0 and 1.0")
+    refused(triptych(fog, "--screenshot", "x.png", "--time", "3"), "changes with time")
+    refused(triptych(fog, "--info", "--time", "0"), "--time belongs to --screenshot")
 
 
 @pytest.mark.parametrize("form", ["{", "[]", "{}", '{"camera_to_world": [[1]]}'])

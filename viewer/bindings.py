@@ -59,8 +59,8 @@ NAVIGATION = (
     _binding(Gesture.WHEEL, "", "field_of_view", "field of view", "ctrl"),
     _binding(Gesture.DOUBLE_CLICK, "left", "pivot", "set pivot"),
     _binding(Gesture.CLICK, "right", "menu", "menu"),
-    _binding(Gesture.CLICK, "right", "cursor", "3D cursor", "shift"),
-    _binding(Gesture.DRAG, "right", "cursor", "move 3D cursor", "shift"),
+    _binding(Gesture.CLICK, "right", "cursor", "set cursor", "shift"),
+    _binding(Gesture.DRAG, "right", "cursor", "move cursor", "shift"),
 )
 """What holds whichever tool is active; a tool's own bindings come first."""
 

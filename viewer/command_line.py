@@ -76,7 +76,7 @@ def parse(arguments: list[str] | None = None) -> Request:
     job = chosen[0] if chosen else "window"
     _check_combination(parser, given, job)
     request = Request(job=job, files=given.files, json=given.json)
-    request.reading = ReadOptions(decoder=given.decoder, spz_frame=given.spz_frame)
+    request.reading = ReadOptions(decoder=given.decoder, spz_frame=given.spz_frame, lod=given.lod)
     request.fields = list(given.field)
     request.size, request.camera, request.mode = given.size, given.camera, given.mode
     request.display, request.time = dict(given.set), given.time
@@ -114,8 +114,9 @@ def build_parser() -> Parser:
         default=[],
         type=key_and_text,
         metavar="KEY=VALUE",
-        help="a job reads a triplane otherwise: the inspector's keys, as box=0.87, sign.z=- or padding=border; repeatable",
+        help="read a triplane otherwise: the inspector's keys, as box=0.87, sign.z=- or padding=border; repeatable",
     )
+    parser.add_argument("--lod", type=level_of_detail, metavar="N", help="level of streamed splats (0, the finest)")
     jobs = parser.add_argument_group("jobs that need no window (one at a time)").add_mutually_exclusive_group()
     jobs.add_argument("--info", action="store_true", help="print kind, counts, bounds, memory, origin and warnings")
     jobs.add_argument("--screenshot", type=Path, metavar="OUT.png", help="save a picture of all FILEs together")
@@ -165,7 +166,8 @@ def _add_screenshot_options(group: argparse._ArgumentGroup) -> None:
 def _check_combination(parser: Parser, given: argparse.Namespace, job: str) -> None:
     """Refuses options of another job and a wrong number of files. Raises BadInput."""
     for name in SCREENSHOT_ONLY:
-        if getattr(given, name) not in (None, False, []) and job != "screenshot":
+        value = getattr(given, name)
+        if (bool(value) or type(value) is float) and job != "screenshot":
             parser.error(f"--{name} belongs to --screenshot")
     if given.json and job != "info":
         parser.error("--json belongs to --info")
@@ -183,6 +185,13 @@ def _check_combination(parser: Parser, given: argparse.Namespace, job: str) -> N
         parser.error(f"--{job} needs a FILE")
     if job == "formats" and given.files:
         parser.error("--formats takes no FILE")
+
+
+def level_of_detail(text: str) -> int:
+    """A level of detail, 0 or more. Raises ArgumentTypeError."""
+    if not re.fullmatch(r"\d{1,3}", text.strip(), re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a level such as 0")
+    return int(text)
 
 
 def picture_size(text: str) -> tuple[int, int]:

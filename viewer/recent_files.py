@@ -36,7 +36,7 @@ class RecentFiles:
     def existing(self) -> list[RecentFile]:
         """Those that are still there."""
         files = [RecentFile(Path(path), kind, self.thumbnail(Path(path))) for path, kind in self._rows[: self.limit]]
-        return [entry for entry in files if entry.path.is_file()]
+        return [entry for entry in files if entry.path.exists()]
 
     def note(self, path: Path, kind: str) -> None:
         """Puts a file first."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from assets.edits.scene import AddEdit, RemoveEdit
 from assets.errors import BadFile, BadInput, TriptychError
 from assets.fields.adjust import decoded_like
 from assets.fields.description import FieldDescription
+from assets.files.series import gathered
 from assets.formats import ReadOptions
 from assets.scene import Scene
 from assets.signal import Signal
@@ -69,8 +71,10 @@ class Session:
         return [asset for asset in self.scene if versions.get(asset, 0) != self._saved_versions.get(asset, 0)]
 
     def open(self, paths: Iterable[str | Path], options: ReadOptions | None = None) -> list[Task]:
-        """Opens each file on its own: a bad one does not keep the others from coming."""
-        tasks = [self._open_task(Path(path), options or ReadOptions()) for path in paths]
+        """Opens each file on its own: a bad one does not keep the others from coming. Those of a numbered series of
+        splats are one asset, which changes over time."""
+        options = options or ReadOptions()
+        tasks = [self._open_task(path, replace(options, frames=frames)) for path, frames in gathered(paths)]
         self._opening = [task for task in self._opening if not task.over] + tasks
         return [self.runner.start(task) for task in tasks]
 

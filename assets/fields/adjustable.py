@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -58,15 +59,42 @@ SAMPLING: tuple[Row, ...] = (
 
 
 def of_planes(description: FieldDescription) -> list[Property]:
-    """Order, axes, signs and sampling of each group."""
+    """Order, axes, signs and sampling of each group, and of all groups together where they agree."""
+    groups = description.groups
     found: list[Property] = []
-    for place, group in enumerate(description.groups):
-        prefix = f"{group.name}." if len(description.groups) > 1 else ""
+    for place, group in enumerate(groups):
+        prefix = f"{group.name}." if len(groups) > 1 else ""
         put = _into(description, "groups", place)
         found += [*_of_axes(group, prefix, put), *_scalars(group, SAMPLING, "Planes", prefix, put)]
-    if all(group.interpolation != "mip" for group in description.groups):
+    if all(group.interpolation != "mip" for group in groups):
         found = [entry for entry in found if not entry.key.endswith("mip_levels")]
-    return found
+    return found if len(groups) == 1 else _with_common(description, found)
+
+
+def _with_common(description: FieldDescription, found: list[Property]) -> list[Property]:
+    """The properties of several groups, and before them one for each that has the same value in all of them; those of
+    the single groups stand aside then."""
+    of_groups: dict[str, list[Property]] = {}
+    for entry in found:
+        name = next(group.name for group in description.groups if entry.key.startswith(f"{group.name}."))
+        key = entry.key.removeprefix(f"{name}.")
+        if key.startswith("sign.") or key in {row[0] for row in SAMPLING}:
+            of_groups.setdefault(key, []).append(entry)
+    common = {key: entries for key, entries in of_groups.items() if len({entry.value for entry in entries}) == 1}
+    aside = {entry.key for entries in common.values() for entry in entries}
+    made = []
+    for key, entries in common.items():
+        label = entries[0].label.removeprefix(f"{entries[0].key.removesuffix(f'.{key}')} ")
+        keys = [entry.key for entry in entries]
+        made.append(replace(entries[0], key=key, label=label, change=partial(_in_all, description, keys)))
+    return [*made, *(replace(entry, aside=True) if entry.key in aside else entry for entry in found)]
+
+
+def _in_all(description: FieldDescription, keys: Sequence[str], value: Any) -> FieldDescription:
+    """`description` with one value for the properties of several groups."""
+    for key in keys:
+        description = next(entry for entry in of_planes(description) if entry.key == key).change(value)
+    return description
 
 
 def _of_axes(group: Group, prefix: str, put: Put) -> Iterator[Property]:
@@ -120,7 +148,7 @@ def of_space(description: FieldDescription) -> list[Property]:
     )  # fmt: skip
     rows = (
         ("up", "up", "The axis that the family calls up"),
-        ("outside", "outside the box", "What a point beyond the box reads"),
+        ("outside", "beyond box", "What a point beyond the box reads"),
         ("contraction", "contraction", "How far places are drawn into the box"),
     )
     found = [box, *_scalars(space, rows, "Space", "", put)]

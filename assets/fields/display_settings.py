@@ -79,9 +79,8 @@ def _levels(triplane: Triplane, what: Shown) -> tuple[float, float]:
     if what.kind == "density":
         dense = level if level > 0 else 1.0
         return FAINTEST * dense, DENSEST * dense
-    span = getattr(grid, "span", None)
-    if span is not None and span[0] < span[1]:
-        return min(span[0], level), max(span[1], level)
+    if grid is not None and grid.span is not None and grid.span[0] < grid.span[1]:
+        return min(grid.span[0], level), max(grid.span[1], level)
     if what.output.name == "occupancy_logit":
         return level - LOGITS, level + LOGITS
     space = triplane.description.space

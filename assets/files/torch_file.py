@@ -1,8 +1,10 @@
 """Torch checkpoints as named arrays, without ever running what a pickle asks for.
 
 A checkpoint is a zip archive of a small pickle and the raw bytes of the tensors (or, before torch 1.6, one pickle).
-`torch.load(weights_only=True)` accepts tensors, containers and numbers alone; everything else is refused. The archive
-is memory-mapped, so that the planes and the decoder come out of a large generator's checkpoint without reading it.
+`torch.load(weights_only=True)` accepts tensors, containers and numbers alone; everything else is refused. Numbers of
+numpy, which schedules of training rates leave behind, are read by stand-ins of our own, so that nothing of numpy is
+called by a pickle either. The archive is memory-mapped, so that the planes and the decoder come out of a large
+generator's checkpoint without reading it.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import re
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +36,40 @@ LONGEST_LIST = 16
 """Numbers of a plain list that may say something of the tensors: a box, a size."""
 
 
+class _NumpyType:
+    """Stands for a type of numpy in a pickle: its code ("f8") and byte order, and nothing that could be called."""
+
+    def __init__(self, code: Any = "", *_: Any) -> None:
+        self.code, self.order = code, "<"
+
+    def __setstate__(self, state: Any) -> None:
+        if isinstance(state, tuple) and len(state) > 1 and state[1] == ">":
+            self.order = ">"
+
+
+def _numpy_number(kind: Any = None, data: Any = b"", *_: Any) -> int | float | bool | None:
+    """Stands for the function that makes numbers of numpy: the plain number, None for what is none."""
+    code = kind.code if isinstance(kind, _NumpyType) else None
+    letter = _LETTERS.get(code) if isinstance(code, str) else None
+    if letter is None or not isinstance(data, bytes) or len(data) != struct.calcsize("<" + letter):
+        return None
+    return struct.unpack(kind.order + letter, data)[0]
+
+
+_LETTERS = {
+    **{"f2": "e", "f4": "f", "f8": "d", "b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q"},
+    **{"u1": "B", "u2": "H", "u4": "I", "u8": "Q"},
+}
+"""How `struct` calls numpy's types."""
+
+_STAND_INS = [
+    (_numpy_number, "numpy.core.multiarray.scalar"),
+    (_numpy_number, "numpy._core.multiarray.scalar"),
+    (_NumpyType, "numpy.dtype"),
+]
+"""What a pickle gets that asks for these functions and types of numpy."""
+
+
 def is_torch(head: bytes) -> bool:
     """Whether a file that begins with `head` is a torch checkpoint."""
     return head.startswith(LEGACY_MAGIC) or (head.startswith(ZIP_MAGIC) and b"data.pkl" in head[:256])
@@ -44,7 +81,8 @@ def open_torch(path: Path) -> Tensors:
 
     zipped = _check_container(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+        with torch.serialization.safe_globals(_STAND_INS):
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except (pickle.UnpicklingError, AttributeError, ModuleNotFoundError) as error:
         raise BadFile(path, _why_refused(str(error))) from error
     except (RuntimeError, ValueError, TypeError, KeyError, IndexError, EOFError, OSError, OverflowError) as error:

@@ -16,6 +16,8 @@ from typing import Any
 
 from ..asset import Asset
 from ..errors import BadFile, BadInput
+from ..files.series import series_in
+from ..gaussian_sequence import read_sequence
 from ..progress import Job, Progress
 from ..registry import records
 
@@ -32,6 +34,10 @@ class ReadOptions:
     spz_frame: str = "rub"
     """The axes of an .spz that says nothing about them: "rub" (right, up, back: what its specification calls for) or
     "ply" (right, down, front: what many programs write nevertheless)."""
+    lod: int | None = None
+    """Which level of detail of a scene that has several: 0 is the finest, which is read where nothing is said."""
+    frames: tuple[Path, ...] = ()
+    """The files of a numbered series that are opened together, as one asset that changes over time."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +82,21 @@ def detect(path: Path) -> tuple[Format, bytes]:
 
 
 def open_path(path: str | Path, options: ReadOptions | None = None) -> Job[list[Asset]]:
-    """Reads the assets in a file, each named and with its provenance. Raises BadFile; the file is never trusted."""
-    path = Path(path)
+    """Reads the assets in a file, each named and with its provenance. Raises BadFile; the file is never trusted.
+
+    A folder with a numbered series of splats is opened as the sequence of these, as `ReadOptions.frames` are.
+    """
+    path, options = Path(path), options or ReadOptions()
     yield Progress(0, 1, f"Opening {path.name}")
-    form, _ = detect(path)
+    frames = options.frames or series_in(path)
+    form = None if frames else detect(path)[0]
     try:
-        assets = yield from form.load(path, options or ReadOptions())
+        assets = [(yield from read_sequence(frames))] if form is None else (yield from form.load(path, options))
     except MemoryError as error:
         raise BadFile(path, "does not fit into memory") from error
     for asset in assets:
         asset.provenance.path = path
-        asset.provenance.format = asset.provenance.format or form.name
+        asset.provenance.format = asset.provenance.format or (form.name if form else "")
         asset.local_bounds()  # measured once, and here nobody waits for it
     return assets
 

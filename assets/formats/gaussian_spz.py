@@ -44,7 +44,7 @@ def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
     contents = yield from stage(spz.decode(path, data), 0.0, 0.7)
     frame = contents.frame or _NAMES[options.spz_frame]
     splats = _as_stored(path.stem, contents, frame)
-    turned = yield from stage(frames.converted(splats, frame, frames.PLY), 0.7, 0.8)
+    turned = yield from stage(frames.converted(splats, frame, frames.PLY, in_place=True), 0.7, 0.8)
     return (yield from stage(received(path, turned), 0.8, 1.0))
 
 

@@ -8,7 +8,8 @@ from ..asset import Asset
 from ..fields.source import triplanes_in
 from ..files.tensor_file import ZIP_MAGIC, is_npz
 from ..files.torch_file import LEGACY_MAGIC, is_torch, open_torch
-from ..progress import Job, Progress
+from ..progress import Job, Progress, stage
+from ..splats.checkpoint import find_splats, splats_of
 from . import Format, ReadOptions
 
 EXTENSIONS = (".pt", ".pth", ".ckpt", ".tar")
@@ -23,11 +24,14 @@ def sniff(path: Path, head: bytes) -> int:
 
 
 def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
-    """Reads the triplanes; see `Format.load`."""
+    """Reads the triplanes, or the splats of a trainer; see `Format.load`."""
     yield Progress(0, 2, "Reading the checkpoint")
     tensors = open_torch(path)
+    found = find_splats(tensors.shapes)
+    if found is not None and options.decoder is None:
+        return (yield from stage(splats_of(tensors, found, path), 0.1, 1.0))
     yield Progress(1, 2, "Reading planes and decoder")
     return triplanes_in(tensors, path, options.decoder)
 
 
-FORMAT = Format("torch checkpoint", EXTENSIONS, ("triplane",), sniff, load)
+FORMAT = Format("torch checkpoint", EXTENSIONS, ("triplane", "gaussians"), sniff, load)

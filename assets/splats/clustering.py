@@ -1,10 +1,9 @@
 """Few values for many: codebooks of single numbers, and palettes of whole rows, for formats that store indices.
 
 Both are k-means (Lloyd 1982). A codebook is searched over sorted values with running sums, so that a round costs as
-much as it has entries, not values. A palette of tens of thousands of rows is searched in cells: a few hundred coarse
-cells, each with its share of the palette, and a row looks for its entry in the cells around its own alone. For a million
-rows of 45 numbers and 65 536 entries that takes under a hundredth of the work of comparing all with all; the squared
-error is within 3 % of it (tests/assets/test_clustering.py).
+much as it has entries, not values. A palette of tens of thousands of rows is searched in cells: a few hundred of them,
+each with its share of the palette, and a row looks for its entry in the cells around its own alone. For a million rows
+of 45 numbers and 65 536 entries that is under a tenth of the work of comparing all with all.
 """
 
 from __future__ import annotations

@@ -41,21 +41,29 @@ def sh_signs(signs: tuple[float, float, float], degree: int) -> np.ndarray:
     return np.array(factors, np.float32)
 
 
-def flipped(gaussians: Gaussians, signs: tuple[float, float, float]) -> Gaussians:
+def flipped(gaussians: Gaussians, signs: tuple[float, float, float], in_place: bool = False) -> Gaussians:
     """A copy whose axes have taken `signs` (each 1 or −1), exactly. It shares what doesn't change, its place in the
-    world among it; the order in which splats matter stays."""
+    world among it; the order in which splats matter stays. in_place: write into the arrays that change, which saves
+    memory where nobody else has them yet."""
     x, y, z = signs
     axes = np.array(signs, np.float32)
     turned = np.array([1, y * z, x * z, x * y], np.float32)
     extra = dict(gaussians.extra)
     extra |= {name: extra[name] * sign for name, sign in zip(_NORMALS, axes, strict=True) if name in extra}
+    factors = (axes, turned, sh_signs(signs, gaussians.sh_degree)[:, None])
+    arrays = (gaussians.means, gaussians.rotations, gaussians.sh)
+    with np.errstate(invalid="ignore"):  # a damaged file may bring NaN along
+        means, rotations, sh = (
+            np.multiply(array, factor, out=array if in_place else None)
+            for array, factor in zip(arrays, factors, strict=True)
+        )
     out = Gaussians(
         gaussians.name,
-        gaussians.means * axes,
+        means,
         gaussians.log_scales,
-        gaussians.rotations * turned,
+        rotations,
         gaussians.logit_opacities,
-        gaussians.sh * sh_signs(signs, gaussians.sh_degree)[:, None],
+        sh,
         extra,
         gaussians.notes,
         gaussians.layout,
@@ -71,14 +79,15 @@ def spz_flipped(gaussians: Gaussians) -> Gaussians:
     return flipped(gaussians, (1.0, -1.0, -1.0))
 
 
-def converted(gaussians: Gaussians, source: str, target: str) -> Job[Gaussians]:
-    """A job that returns splats of the frame `source` in the frame `target`; themselves where it is the same."""
+def converted(gaussians: Gaussians, source: str, target: str, in_place: bool = False) -> Job[Gaussians]:
+    """A job that returns splats of the frame `source` in the frame `target`; themselves where it is the same.
+    in_place: its arrays may be written into."""
     matrix = between(source, target)
     if np.array_equal(matrix, np.eye(3)):
         return gaussians
     yield Progress(0, 1, "Turning splats")
     if np.array_equal(np.abs(matrix), np.eye(3)):
-        return flipped(gaussians, tuple(np.diag(matrix)))
+        return flipped(gaussians, tuple(np.diag(matrix)), in_place)
     whole = np.eye(4)
     whole[:3, :3] = matrix
     return (yield from baked(gaussians, whole))

@@ -8,6 +8,9 @@ import numpy as np
 FAINTEST, DENSEST = 1e-6, 1 - 1e-6
 """Opacities between which a logit is finite in f32 and comes back as the same byte."""
 
+SHORTEST = 1e-8
+"""A quaternion whose parts are all smaller has no direction."""
+
 _OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])
 
 
@@ -42,7 +45,7 @@ def unit_quaternions(rotations: np.ndarray) -> np.ndarray:
     """Quaternions (N,4) of any length as unit ones, f32; what has no direction becomes the identity, w x y z."""
     rotations = np.asarray(rotations, np.float32)
     largest = np.abs(rotations).max(1, initial=0.0)
-    short = largest < 1e-8
+    short = largest < SHORTEST
     if short.any():
         rotations = np.where(short[:, None], np.float32([1, 0, 0, 0]), rotations)
         largest = np.where(short, np.float32(1), largest)

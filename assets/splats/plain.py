@@ -72,27 +72,35 @@ def received(path: Path, splats: Gaussians) -> Job[list[Gaussians]]:
     """A job that makes what a format has decoded fit for use, and returns it as the one asset of the file.
 
     Rows with a value that is not finite are left out of all arrays, sizes are brought into e^±20, quaternions to length
-    1, and sentences about it are added to the warnings. Raises BadFile where nothing is left.
+    1, and sentences about it are added to the warnings. Arrays that can be written into are. Raises BadFile where
+    nothing is left.
     """
-    yield Progress(0, 1, "Checking splats")
     warnings, count = splats.provenance.warnings, len(splats)
-    with np.errstate(invalid="ignore", over="ignore"):
-        sound = _sound(list(_arrays(splats)))
+    splats.log_scales = np.require(splats.log_scales, np.float32, "W")
+    splats.rotations = np.require(splats.rotations, np.float32, "W")
+    sound = np.empty(count, bool)
+    odd = zero = 0
+    for start in range(0, count, _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        with np.errstate(invalid="ignore", over="ignore"):
+            sound[rows] = _sound([array[rows] for array in _arrays(splats)])
+            kept = sound[rows]
+            odd += int((kept & (np.abs(splats.log_scales[rows]) > LARGEST_LOG_SCALE).any(1)).sum())
+            zero += int((kept & (np.abs(splats.rotations[rows]).max(1) < packing.SHORTEST)).sum())
+            np.clip(splats.log_scales[rows], -LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, out=splats.log_scales[rows])
+            splats.rotations[rows] = packing.unit_quaternions(splats.rotations[rows])
+        yield Progress(0.3 * start / count, 1, f"Checking {count:,} splats")
     if not sound.all():
         if not sound.any():
             raise BadFile(path, "holds no splat whose values are all finite")
         for name in ("means", "log_scales", "rotations", "logit_opacities", "sh"):
             setattr(splats, name, getattr(splats, name)[sound])
         warnings.append(f"{count - sound.sum():,} of {count:,} splats held NaN or infinite values; left out.")
-    odd = int((np.abs(splats.log_scales) > LARGEST_LOG_SCALE).any(1).sum())
     if odd:
-        splats.log_scales = np.clip(splats.log_scales, -LARGEST_LOG_SCALE, LARGEST_LOG_SCALE)
         warnings.append(f"{odd:,} splats have sizes beyond e^±{LARGEST_LOG_SCALE:g} and are given that size.")
-    zero = int((np.abs(splats.rotations).max(1, initial=0.0) < 1e-8).sum())
     if zero:
         warnings.append(f"{zero:,} splats have no rotation (a zero quaternion) and are drawn unrotated.")
-    splats.rotations = packing.unit_quaternions(splats.rotations)
-    splats.order = yield from stage(splats.by_visibility(), 0.1, 1.0)
+    splats.order = yield from stage(splats.by_visibility(), 0.3, 1.0)
     return [splats]
 
 

@@ -67,10 +67,10 @@ def _means(files: SogFiles, meta: SogMeta) -> np.ndarray:
     """Means (N,3) f32."""
     low, high = (files.picture(name, meta.count) for name in meta.means_files)
     out = np.empty((meta.count, 3), np.float32)
-    span = np.where(meta.maxs > meta.mins, meta.maxs - meta.mins, 1.0)
+    share = np.arange(65536) / 65535
+    ends = np.where(meta.maxs > meta.mins, meta.maxs, meta.mins + 1.0)
     for axis in range(3):
-        steps = meta.mins[axis] + span[axis] * (np.arange(65536) / 65535)
-        steps[-1] = steps[-1] if span[axis] == 1.0 else meta.maxs[axis]
+        steps = meta.mins[axis] * (1 - share) + ends[axis] * share
         table = (np.sign(steps) * np.expm1(np.abs(steps))).astype(np.float32)
         out[:, axis] = table[low[:, axis] | (high[:, axis].astype(np.uint16) << 8)]
     return out

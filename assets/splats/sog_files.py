@@ -80,16 +80,10 @@ class SogFolder(SogFiles):
     """A SOG as loose files: `path` is its .json, and the others lie beside it or below."""
 
     def meta(self) -> dict[str, Any]:
-        return read_json(self.path, self.path.read_bytes() if self._fits(self.path, LARGEST_JSON) else b"")
+        return read_json(self.path, read_within(self.path, self.path, LARGEST_JSON))
 
     def read(self, name: str, most: int) -> bytes:
-        inside = inside_folder(self.path, name)
-        return inside.read_bytes() if self._fits(inside, most) else b""
-
-    def _fits(self, path: Path, most: int) -> bool:
-        if path.stat().st_size > most:
-            raise BadFile(self.path, f"needs {path.name}, which is too large ({path.stat().st_size >> 20} MiB)")
-        return True
+        return read_within(self.path, inside_folder(self.path, name), most)
 
 
 class SogBundle(SogFiles):
@@ -156,6 +150,18 @@ def inside_folder(path: Path, name: Any) -> Path:
     except (OSError, ValueError, RuntimeError) as error:
         raise BadFile(path, f"needs {_shown(name)}, which cannot be read") from error
     return inside
+
+
+def read_within(path: Path, inside: Path, most: int) -> bytes:
+    """The bytes of the file `inside`, which the SOG at `path` needs. Raises BadFile where there are more than `most`
+    or it cannot be read."""
+    try:
+        size = inside.stat().st_size
+        if size > most:
+            raise BadFile(path, f"needs {inside.name}, which is too large ({size >> 20} MiB)")
+        return inside.read_bytes()
+    except OSError as error:
+        raise BadFile(path, f"needs {inside.name}, which cannot be read ({error.strerror or error})") from error
 
 
 def read_json(path: Path, data: bytes) -> dict[str, Any]:

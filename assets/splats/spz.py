@@ -134,7 +134,7 @@ def _errors() -> tuple[type[Exception], ...]:
 def _header(path: Path, head: bytes) -> _Header:
     """The first 16 bytes, which all versions share."""
     if len(head) < 16 or not head.startswith(MAGIC):
-        raise BadFile(path, "holds no .spz data" if len(head) >= 4 else "ends within its header")
+        raise BadFile(path, "ends within its header" if MAGIC.startswith(head[:4]) else "holds no .spz data")
     header = _Header(*struct.unpack_from("<IIBBBB", head, 4))
     if not 1 <= header.version <= 4:
         raise BadFile(path, f"is an .spz of version {header.version}; Triptych reads versions 1 to 4")

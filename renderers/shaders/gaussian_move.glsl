@@ -16,6 +16,6 @@ void main() {
     // No singular value of J is larger than the root of the largest row sum of JᵀJ; a rotation has exactly 1.
     mat3 square = transpose(gradient) * gradient;
     vec3 sums = abs(square[0]) + abs(square[1]) + abs(square[2]);
-    place = vec4(centre + moved(skin, shapeTexel(chunk, index, 0).xyz - centre), sqrt(max(sums.x, max(sums.y, sums.z))));
+    place = vec4(centre + moved(skin, shapeNumbers(chunk, index, 0).xyz - centre), sqrt(max(sums.x, max(sums.y, sums.z))));
 }
 #endif

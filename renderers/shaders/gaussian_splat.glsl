@@ -1,6 +1,6 @@
 // Draws projected splats: each is a piece of picture around its ellipse, blended over what is behind it.
 //
-// DOTS: discs of one opacity in place of Gaussians.
+// What DOTS, RINGS and OVERDRAW make of it: common/splat_alpha.glsl.
 
 #ifdef VERTEX_SHADER
 layout(location = 0) in vec4 place;
@@ -19,17 +19,13 @@ void main() {
 #endif
 
 #ifdef FRAGMENT_SHADER
+#include "common/splat_alpha.glsl"
+
 in vec2 position;
 flat in vec4 color;
 out vec4 fragment;
 
 void main() {
-#ifdef DOTS
-    float alpha = dot(position, position) <= 1.0 ? color.a : 0.0;
-#else
-    float alpha = min(0.99, color.a * exp(-0.5 * dot(position, position)));
-#endif
-    if (alpha < 1.0 / 255.0) discard;
-    fragment = vec4(color.rgb * alpha, alpha);
+    fragment = splatFragment(color, dot(position, position));
 }
 #endif

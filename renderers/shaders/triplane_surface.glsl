@@ -42,10 +42,11 @@ uniform float stepScale;         // share of the map's colours for one step, for
 uniform bool isLit;              // whether the colour of the field is lit
 uniform int sliceAxis;
 uniform float sliceCell;         // where the slice crosses that axis, in cells
+uniform vec2 colorSpan;          // of a surface: between which values bricks hold a colour
 uniform float sliceScale;        // of the map of values, see field_looks.py
 #ifdef SURFACE
 uniform sampler3D emptyRaw;      // the raw value that stands for a brick that is missing: on which side it lies
-uniform sampler3D emptyGuess;    // a guess at that value, and at the raw colour, for slices
+uniform sampler3D emptyGuess;    // a guess at that value, for slices
 #endif
 #if LOOK == LOOK_LABELS || LOOK == LOOK_LABEL_SLICE
 #define LABELLED
@@ -198,18 +199,14 @@ vec4 sliceColor(Place p, Ray ray) {
 #ifdef LABELLED
     return depth > 0.0 ? vec4(keyOf(value).rgb, 1.0) : vec4(0.0);
 #else
+    bool colorKnown = p.slot >= 0;
 #ifdef SURFACE
-    if (p.slot < 0) {
-        vec4 guess = textureLod(emptyGuess, p.rest / (BRICK * vec3(textureSize(emptyGuess, 0))), 0.0);
-        value = shownOf(guess.r);
-#ifdef COLORED
-        vec3 x = guess.gba + colorTerms.x;
-        if (depth > 0.0) return vec4(ACTIVATE_COLOR(x) * colorTerms.y + colorTerms.z, 1.0);
-#endif
-    }
+    if (p.slot < 0)
+        value = shownOf(textureLod(emptyGuess, p.rest / (BRICK * vec3(textureSize(emptyGuess, 0))), 0.0).r);
+    colorKnown = colorKnown && value >= colorSpan.x && value <= colorSpan.y;
 #endif
 #ifdef COLORED
-    if (depth > 0.0 && p.slot >= 0) return vec4(fieldColor(p.origin, p.local, p.voxel, ray.d), 1.0);
+    if (depth > 0.0 && colorKnown) return vec4(fieldColor(p.origin, p.local, p.voxel, ray.d), 1.0);
 #endif
 #ifdef SURFACE
     float away = value - level;

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from assets.formats import ReadOptions, open_path
 from assets.gaussians import Gaussians
@@ -56,6 +57,13 @@ def far_apart(asset: Gaussians, other: Gaussians, sh_limit: float = np.inf) -> d
         "band_1": float(np.abs(ours - theirs)[:, :3][within[:, :3]].max(initial=0)),
         "sh": float(np.abs(ours - theirs)[within].max(initial=0)),
     }
+
+
+def covariances(asset: Gaussians) -> np.ndarray:
+    """(N,3,3) f64, with rotations by scipy."""
+    axes = Rotation.from_quat(asset.rotations, scalar_first=True).as_matrix()
+    axes = axes * np.exp(asset.log_scales.astype(np.float64))[:, None]
+    return axes @ axes.transpose(0, 2, 1)
 
 
 def assert_within(found: dict[str, float], **bounds: float) -> None:

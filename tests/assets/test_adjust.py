@@ -111,6 +111,18 @@ def test_what_is_refused_names_the_key(key: str, given: object, told: str) -> No
     assert told in str(caught.value) and len(str(caught.value)) < 400
 
 
+def test_several_groups_change_together_while_they_agree() -> None:
+    shown = [entry.key for entry in properties(field(2)) if not entry.aside]
+    assert "padding" in shown and "sign.x" in shown and "g0.padding" not in shown and "g1.axes.0" in shown
+    both = adjusted(adjusted(field(2), "padding", "border"), "sign.z", "-")
+    assert [group.padding for group in both.groups] == ["border"] * 2
+    assert all(plane.axes[-1] != "z" for group in both.groups for plane in group.planes)
+    apart = adjusted(both, "g1.padding", "zeros")
+    assert [group.padding for group in apart.groups] == ["border", "zeros"]
+    shown = [entry.key for entry in properties(apart) if not entry.aside]
+    assert "padding" not in shown and "g0.padding" in shown and "sign.z" in shown
+
+
 def test_a_change_that_does_not_fit_the_tensors_is_refused() -> None:
     with pytest.raises(BadInput, match="^combine: heads"):
         adjust(triplane(), "combine", "concat")

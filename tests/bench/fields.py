@@ -198,7 +198,7 @@ def eg3d(tensors: dict[str, torch.Tensor], origin: torch.Tensor, direction: torc
 def _eg3d_rows(tensors: dict[str, torch.Tensor], origin: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
     import torch
 
-    near, far, samples = 2.25, 3.3, 48
+    near, far, samples = 2.25, 3.15, 48
     first = near + (torch.arange(samples) + 0.5) / (samples - 1) * (far - near)
     first = first.expand(len(origin), -1)
     raw, color = _eg3d_decoder(tensors, origin, direction, first)

@@ -212,4 +212,23 @@ def test_bricks_that_are_missing_are_on_the_side_of_their_neighbours() -> None:
     grid = BrickGrid(np.array([[0.0] * 3, [1.0] * 3]), np.array([40, 8, 8]), index, samples, kind="surface")
     filled = fill_empty(grid)
     assert filled.nearest[0, 0] == pytest.approx([-1, -1, 0, 1, 1])
-    assert filled.guess[0, 0, :, 0] == pytest.approx([-4, -2, 0, 2, 4])
+    assert filled.guess[0, 0] == pytest.approx([-4, -2, 0, 2, 4])
+
+
+@pytest.mark.parametrize("mode", ["surface", "slice", "steps", "normal"])
+def test_a_bent_field_is_seen_in_every_mode(drawn, mode: str) -> None:
+    """A ball that was moved as a whole looks as the exact picture of it."""
+    from assets.deform.rig import make_rig
+    from tests.assets.warped_fields import ball as soft_ball
+    from tests.assets.warped_fields import moved
+
+    solid = cells(soft_ball())
+    solid.set_display("level", 20.0)
+    solid.set_warp(moved(run(make_rig(solid)), np.eye(3), (0.3, -0.2, 0.1)))
+    picture, depth = drawn(solid, CAMERA, mode)
+    assert picture[..., 3].max() == pytest.approx(1.0, abs=2e-3)
+    if mode == "steps":
+        return
+    expected, expected_depth = run(exact(solid, CAMERA))
+    assert psnr(picture, expected) > (25 if mode == "normal" else 30)
+    assert (np.isfinite(depth) == np.isfinite(expected_depth)).mean() > 0.98

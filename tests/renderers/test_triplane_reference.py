@@ -81,12 +81,14 @@ def test_a_ray_ends_at_the_limit() -> None:
         assert run(march(fog, CAMERA, limit))[0][(*MIDDLE, 3)] == pytest.approx(1 - np.exp(-inside), abs=1e-4)
 
 
-@pytest.mark.parametrize("mode", ["colour", "density", "depth", "normal"])
+@pytest.mark.parametrize("mode", ["colour", "density", "depth", "normal", "surface", "slice"])
 @pytest.mark.parametrize("orthographic", [False, True])
 def test_live_and_exact_agree(gl, mode: str, orthographic: bool) -> None:
     """On a slab whose raw density is linear, so that the grid of the live picture is exact too."""
     slab = baked(field(slope=(-30.0, 5.0, -40.0), density=3.0), cells=64)
     slab.set_display("mode", mode)
+    slab.set_display("level", 20.0)
+    slab.set_display("slice_at", 0.3)
     turn = np.eye(4)
     turn[:3, :3] = 1.2 * np.array([[0.8, 0.0, 0.6], [0.0, 1.0, 0.0], [-0.6, 0.0, 0.8]])
     slab.set_transform(turn)

@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from assets.asset import Asset
@@ -17,6 +18,7 @@ from assets.convert import conversions
 from assets.errors import BadFile, BadInput, TriptychError
 from assets.families import families
 from assets.fields.adjust import take
+from assets.files.series import gathered
 from assets.formats import ReadOptions, formats, open_path
 from assets.progress import Job, Progress, Result, run
 from assets.triplane import Triplane
@@ -54,6 +56,12 @@ def drive(job: Job[Result], on_partial: Callable | None = None) -> Result:
     with ProgressBar() as bar:
         bar.show(Progress(0, 0, ""))
         return run(job, bar.show, on_partial)
+
+
+def load_files(request: Request) -> list[Asset]:
+    """The assets in all files of `request`; those of a numbered series of splats are one. Raises as `load`."""
+    opened = [(path, replace(request.reading, frames=frames)) for path, frames in gathered(request.files)]
+    return [asset for path, reading in opened for asset in load(path, reading, request.fields)]
 
 
 def load(path: Path, options: ReadOptions, described: Sequence[tuple[str, str]] = ()) -> list[Asset]:

@@ -9,12 +9,12 @@ from typing import Any
 from assets.asset import Asset
 
 from ..command_line import Request
-from . import align, check_described, load
+from . import align, check_described, load_files
 
 
 def info(request: Request) -> str:
     """The text of `--info` over all files: aligned lines, or JSON."""
-    assets = [asset for path in request.files for asset in load(path, request.reading, request.fields)]
+    assets = load_files(request)
     check_described(assets, request.fields)
     if request.json:
         described = [describe(asset) for asset in assets]

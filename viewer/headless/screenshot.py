@@ -10,13 +10,14 @@ from assets.asset import Asset
 from assets.deform.drag_json import read_drag
 from assets.errors import BadInput
 from assets.formats import replacing
+from assets.gaussian_sequence import GaussianSequence
 from assets.progress import Job, Partial
 from assets.scene import Scene
 from renderers.camera import Camera, read_camera
 from renderers.framing import common_up, framing
 
 from ..command_line import Request, check_size
-from . import check_described, check_target, drive, load, report_warnings
+from . import check_described, check_target, drive, load_files, report_warnings
 from .drag import pull
 
 if TYPE_CHECKING:
@@ -37,9 +38,8 @@ def screenshot(request: Request) -> None:
         check_size(camera.width, camera.height)
     drag = read_drag(request.drag) if request.drag else None
     scene = Scene()
-    for path in request.files:
-        for asset in load(path, request.reading, request.fields):
-            scene.add(asset)
+    for asset in load_files(request):
+        scene.add(asset)
     check_described(scene, request.fields)
     report_warnings(scene)
     if request.mode:
@@ -53,7 +53,7 @@ def screenshot(request: Request) -> None:
     for asset in scene:
         if not request.exact:
             prepare(asset)
-        elif camera is None:
+        elif camera is None or isinstance(asset, GaussianSequence):
             prepare(asset, coarsely=True)
     camera = camera or framing(scene.seen_bounds(), common_up(scene), request.size or DEFAULT_SIZE)
     background = request.background or own_background(scene)

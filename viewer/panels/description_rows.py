@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from PySide6.QtGui import QColor, QFont
+from PySide6.QtWidgets import QLineEdit
 
 from assets.asset import Asset
 from assets.fields.adjust import SECTIONS, marked, properties
 from assets.fields.adjustable import Property
+from assets.fields.description import FieldDescription
 from assets.triplane import Triplane
 
 from ..theme import role
@@ -18,12 +21,18 @@ OPEN_AT_FIRST = ("Planes", "Space")
 Rows = list[tuple[str, list[dict]]]
 
 
+_first: weakref.WeakKeyDictionary[Asset, FieldDescription] = weakref.WeakKeyDictionary()
+"""How each triplane was described when its rows were made first: what the button beside a row goes back to."""
+
+
 def description_groups(asset: Asset) -> Rows:
     """Titles of groups with their rows as pyqtgraph describes parameters; none for what has no description."""
     if not isinstance(asset, Triplane):
         return []
+    defaults = {entry.key: entry.value for entry in properties(_first.setdefault(asset, asset.description))}
     table = [entry for entry in properties(asset.description) if not entry.aside]
-    return [(section, [_row(entry) for entry in table if entry.section == section]) for section in SECTIONS]
+    return [(section, [_row(entry, defaults.get(entry.key, entry.value)) for entry in table
+                       if entry.section == section]) for section in SECTIONS]  # fmt: skip
 
 
 def dress(row: Any, asset: Triplane, marks: dict[str, str]) -> None:
@@ -36,6 +45,11 @@ def dress(row: Any, asset: Triplane, marks: dict[str, str]) -> None:
         item.setForeground(0, QColor(role("accent" if mark == "set" else "quiet")))
         told = [text for text in (row.opts.get("tip", ""), MARKS.get(mark, "")) if text]
         item.setToolTip(0, "\n".join(told))
+        if hasattr(item, "defaultBtn"):
+            item.defaultBtn.setToolTip("Back to how it was opened")
+        if isinstance(getattr(item, "widget", None), QLineEdit):
+            item.widget.setCursorPosition(0)
+            item.widget.setToolTip(item.widget.text())
 
 
 def tell(root: Any, asset: Triplane) -> bool:
@@ -51,13 +65,15 @@ def tell(root: Any, asset: Triplane) -> bool:
             row = root.child(section).child(described["name"])
             if row.opts.get("limits") != described.get("limits", row.opts.get("limits")):
                 return False
-            row.setValue(described["value"])
+            row.setValue(described.get("value", described["default"]))
             dress(row, asset, marks)
     return True
 
 
-def _row(entry: Property) -> dict:
-    described = {"name": entry.key, "title": entry.label, "tip": entry.help, "value": entry.value}
+def _row(entry: Property, default: Any) -> dict:
+    described = {"name": entry.key, "title": entry.label, "tip": entry.help, "default": default}
+    if entry.value != default:
+        described["value"] = entry.value  # given, it counts as modified, and the button beside it is enabled
     if entry.choices:
         return described | {"type": "list", "limits": list(entry.choices)}
     if isinstance(entry.value, bool):
@@ -71,6 +87,3 @@ def _row(entry: Property) -> dict:
 def is_described(row: Any) -> bool:
     """Whether a row of the inspector belongs to the description."""
     return row.parent() is not None and row.parent().name() in SECTIONS
-
-
-__all__ = ["OPEN_AT_FIRST", "SECTIONS", "description_groups", "dress", "is_described", "marked", "tell"]

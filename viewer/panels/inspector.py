@@ -15,13 +15,14 @@ from PySide6.QtWidgets import QAbstractSpinBox, QHeaderView, QLabel, QStackedWid
 
 from assets.asset import Asset
 from assets.display import Setting
+from assets.fields.adjust import CHOSEN, SECTIONS, marked
 
 from ..icons import icon
 from ..theme import role
 from ..widgets.setting_field import TEXT_INSET
 from ..wording import count, kind_name, memory, triple
 from . import PanelRecord
-from .description_rows import OPEN_AT_FIRST, SECTIONS, description_groups, dress, is_described, marked
+from .description_rows import OPEN_AT_FIRST, description_groups, dress, is_described
 from .description_rows import tell as tell_description
 
 NOTHING_OPEN = "Facts and display settings of the active asset appear here."
@@ -225,9 +226,14 @@ class Inspector(QStackedWidget):
             return
         rows = {child.name(): child for child in self.root.child(OVERVIEW).children()}
         facts = dict(_overview(self._asset, self._window.viewport.gpu_bytes(self._asset)))
-        if set(rows) != set(facts):
+        told = {title: set(self.root.child(title).names) if title in self.root.names else set()
+                for title in _origins(self._asset)}  # fmt: skip
+        if set(rows) != set(facts) or told != {title: set(terms) for title, terms in _origins(self._asset).items()}:
             self._later.start()
             return
+        for title, terms in _origins(self._asset).items():
+            for name, text in terms.items():
+                self.root.child(title).child(name).setValue(text)
         for name, text in facts.items():
             rows[name].setValue(text)
         self._tell_description()
@@ -245,11 +251,18 @@ def _groups(asset: Asset, gpu_bytes: int) -> list[tuple[str, list[dict]]]:
         (DISPLAY, [_parameter(entry, asset.display) for entry in asset.settings()]),
         (OVERVIEW, [_fact(*pair) for pair in dict(_overview(asset, gpu_bytes)).items()]),
         ("Warnings", [_fact(str(number), text) for number, text in enumerate(notes.warnings, 1)]),
-        ("Declared by the file", [_fact(*pair) for pair in notes.declared.items()]),
-        ("Guessed", [_fact(*pair) for pair in notes.guessed.items()]),
+        *((title, [_fact(*pair) for pair in terms.items()]) for title, terms in _origins(asset).items()),
         *description_groups(asset),
     ]
     return [(title, rows) for title, rows in groups if rows]
+
+
+def _origins(asset: Asset) -> dict[str, dict[str, str]]:
+    """What is known of an asset, by who said it."""
+    declared, guessed = asset.provenance.declared, asset.provenance.guessed
+    chosen = {term: text.removesuffix(CHOSEN).rstrip(", ") for term, text in declared.items() if text.endswith(CHOSEN)}
+    by_file = {term: text for term, text in declared.items() if term not in chosen}
+    return {"Set by you": chosen, "Declared by the file": by_file, "Guessed": guessed}
 
 
 def _overview(asset: Asset, gpu_bytes: int) -> list[tuple[str, str]]:

@@ -41,7 +41,9 @@ class Deformable:
 
 
 def deformable(asset: Asset) -> Deformable:
-    """The record for `asset`. Raises BadInput for a kind that does not deform."""
+    """The record for `asset`. Raises BadInput for one that does not deform."""
+    if asset.fixed:
+        raise BadInput(f"{asset.name}: {asset.fixed}.")
     for record in records(__name__, "DEFORMABLE"):
         if isinstance(asset, record.asset_type):
             return record

@@ -172,7 +172,7 @@ class _Primitive:
         if space == COLOR_SPACES["linear"]:
             splats.notes.color_space = "linear"
             self.provenance.warnings.append(
-                f"{self.name!r} was trained in linear light; its colours are shown as they are stored, darker than meant."
+                f"{self.name!r} was trained in linear light; its colours are shown as stored, darker than meant."
             )
         kernel = self._base.get("kernel", "ellipse")
         if kernel != "ellipse":
