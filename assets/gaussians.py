@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -155,8 +155,7 @@ class Gaussians(Asset):
         idle = set() if self.display.mode in ("ellipsoids", "rings") else {"extent"}
         if not self.sh_degree or self.display.mode in ("depth", "normal", "opacity", "overdraw"):
             idle.add("sh_degree")
-        shown = (entry for entry in super().settings() if entry.name not in idle)
-        return tuple(replace(entry, high=self.sh_degree) if entry.name == "sh_degree" else entry for entry in shown)
+        return tuple(entry for entry in super().settings() if entry.name not in idle)
 
     @property
     def nbytes(self) -> int:

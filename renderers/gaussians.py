@@ -38,7 +38,7 @@ from .splat_textures import LAYOUT, SplatTextures
 _RECORDS_BYTES = 48 * 262144
 _SOFTWARE_PIECE = 8192
 _LARGEST_GROWTH = 2.5
-_PAINT_UNIFORMS = ("viewport", "projection", "focal", "orthographic")
+_PAINT_UNIFORMS = ("viewport", "projection", "focal", "orthographic", "depthRange")
 
 
 class GaussiansRenderer(Renderer):
@@ -170,10 +170,10 @@ class GaussiansRenderer(Renderer):
             "COLOR_TEXELS": self._textures.color_texels,
             "DEGREE": min(display.sh_degree, self.asset.sh_degree),
         }
-        if warp is not None:
-            strained = view.heat is self.asset or view.stretch
-            defines |= WARPED | (STRAINED if strained else {})
-        project = self._program("gaussian_project.glsl", defines, shape.captures)
+        strained = warp is not None and (view.heat is self.asset or view.stretch)
+        defines |= (WARPED if warp is not None else {}) | (STRAINED if strained else {})
+        depths = {"DEPTHS": 1} if shape.depths and not strained else {}
+        project = self._program("gaussian_project.glsl", defines | depths, shape.captures)
         project.use()
         self._textures.set_uniforms(project)
         project.set(**camera)
@@ -184,13 +184,12 @@ class GaussiansRenderer(Renderer):
             largestSize=display.max_scale * self._diagonal / 6 if display.max_scale < 1.0 else 3e38,
             largestRadius=largest_radius(self.asset, view.pixel_ratio),
             extent=float(display.extent),
-            depthRange=np.array(depth_extent(self.asset.bounds(), view.camera)),
             dotSize=DOT_PX * max(0.5, view.pixel_ratio),
             mode=PAINTS.get(display.mode, 0),
             showHeat=view.heat is self.asset,
             showStretch=view.stretch,
         )
-        paint = self._program(shape.program, shape.paint, ())
+        paint = self._program(shape.program, shape.paint | depths, ())
         paint.use()
         paint.set(extent=float(display.extent), **{name: camera[name] for name in _PAINT_UNIFORMS})
         return project, paint
@@ -229,6 +228,7 @@ class GaussiansRenderer(Renderer):
             "slopeHigh": (size - middle) / focal + margin,
             "orthographic": orthographic,
             "eye": eye,
+            "depthRange": np.array(depth_extent(self.asset.bounds(), camera)),
         }
 
     def _program(self, file: str, defines: dict, captures: tuple[str, ...]) -> Program:

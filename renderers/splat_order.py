@@ -25,7 +25,7 @@ REACH = float(np.sqrt(-2 * np.log(FAINTEST_OPACITY)))
 _BLOCK = 65536
 _THREADED = 100_000
 _POLL_SECONDS = 0.004
-_MARGIN_PX = 2.0
+_MARGIN_PX = 2.5
 
 
 @dataclass(frozen=True)

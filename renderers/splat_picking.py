@@ -9,7 +9,8 @@ from assets.gaussians import Gaussians
 
 from .camera import Camera
 from .splat_order import SplatOrder, frustum_of, seen
-from .splat_projection import camera_matrix, project
+from .splat_projection import camera_matrix
+from .splat_surfels import project_as_drawn
 
 
 def median_depth(
@@ -31,7 +32,7 @@ def median_depth(
     matrix = camera_matrix(asset, camera)
     frustum = frustum_of(camera, matrix, asset.display.size, (x, y, x, y))
     indices, _ = seen(order.positions[:, : len(rows)], order.reaches[: len(rows)], frustum)
-    flat = project(asset, rows[indices], camera, diagonal, warp)
+    flat = project_as_drawn(asset, rows[indices], camera, diagonal, warp)
     nearest_first = np.argsort(flat.depths, kind="stable")
     through = np.cumprod(1 - flat.alphas(x, y)[nearest_first])
     halfway = int(np.searchsorted(-through, -0.5))

@@ -3,7 +3,7 @@
 Elliptical weighted average splatting (Zwicker et al. 2001) as 3D Gaussian Splatting uses it: a covariance passes
 through the Jacobian of the projection at its mean and grows by 0.3 px². The position at which the Jacobian is taken is
 held within the picture and a margin, since far outside the linear map says nothing. shaders/gaussian_project.glsl
-follows the same rules in f32.
+follows the same rules in f32. Surfels fall onto it by other rules: splat_surfels.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.deform.warp import Warp
-from assets.gaussians import FAINTEST_OPACITY, Gaussians
+from assets.gaussians import FAINTEST_OPACITY, LARGEST_RADIUS_PX, Gaussians
 from assets.splats import quaternions
 
 from .camera import Camera
@@ -52,16 +52,34 @@ class FlatSplats:
 
     def reach(self) -> np.ndarray:
         """Half width and height (n,2) px of the box in which a splat adds at least FAINTEST_OPACITY."""
-        level = 2 * np.log(np.maximum(self.opacities / FAINTEST_OPACITY, 1.0))
-        return np.sqrt(level[:, None] * self.covariances[:, [0, 2]])
+        return cutoffs(self.opacities)[:, None] * np.sqrt(self.covariances[:, [0, 2]])
 
-    def alphas(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def boxes(self) -> tuple[np.ndarray, np.ndarray]:
+        """The lower and the upper ends (n,2) px of these boxes."""
+        reach = self.reach()
+        return self.centers - reach, self.centers + reach
+
+    def conics(self) -> np.ndarray:
+        """The inverse covariances (n,3): xx, xy, yy."""
+        xx, xy, yy = self.covariances.T
+        return np.stack([yy, -xy, xx], 1) / (xx * yy - xy * xy)[:, None]
+
+    def alphas(self, x: float, y: float) -> np.ndarray:
         """Opacity of each splat at the picture position (x, y): (n,), 0 where it is too faint to be drawn."""
         dx, dy = x - self.centers[:, 0], y - self.centers[:, 1]
-        xx, xy, yy = self.covariances.T
-        power = 0.5 * (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / (xx * yy - xy * xy)
-        alpha = np.minimum(self.opacities * np.exp(-power), LARGEST_ALPHA)
-        return np.where(alpha >= FAINTEST_OPACITY, alpha, 0)
+        xx, xy, yy = self.conics().T
+        return drawn_alpha(self.opacities, xx * dx * dx + 2 * xy * dx * dy + yy * dy * dy)
+
+
+def cutoffs(opacities: np.ndarray) -> np.ndarray:
+    """How many σ (n,) splats of some `opacities` (n,) reach until they are too faint to be drawn."""
+    return np.sqrt(2 * np.log(np.maximum(opacities / FAINTEST_OPACITY, 1.0)))
+
+
+def drawn_alpha(opacities: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Opacity (n,) at squared distances (n,) in σ from the middle, 0 where that is too faint to be drawn."""
+    alpha = np.minimum(opacities * np.exp(-0.5 * squares), LARGEST_ALPHA)
+    return np.where(alpha >= FAINTEST_OPACITY, alpha, 0)
 
 
 def camera_matrix(gaussians: Gaussians, camera: Camera) -> np.ndarray:
@@ -79,10 +97,46 @@ def shown(gaussians: Gaussians, scales: np.ndarray, opacities: np.ndarray, diago
     return keep
 
 
+def largest_radius(gaussians: Gaussians, pixel_ratio: float = 1.0) -> float:
+    """Three σ in the picture, px, beyond which the display hides a splat."""
+    limit = gaussians.display.max_radius
+    return limit * pixel_ratio if limit < LARGEST_RADIUS_PX else 3e38
+
+
 def diagonal_of(gaussians: Gaussians) -> float:
     """Length of the diagonal of the bounds, 0 for an empty asset."""
     bounds = gaussians.local_bounds()
     return 0.0 if bounds is None else float(np.linalg.norm(bounds[1] - bounds[0]))
+
+
+@dataclass
+class Placed:
+    """Splats before a camera, which the display shows. rows (n,); position (n,3) in picture axes; axes (n,3,3), whose
+    columns are the half axes at one σ in picture axes; opacities (n,) f64."""
+
+    rows: np.ndarray
+    position: np.ndarray
+    axes: np.ndarray
+    opacities: np.ndarray
+
+
+def placed(
+    gaussians: Gaussians, rows: np.ndarray, camera: Camera, diagonal: float, warp: Warp | None = None
+) -> Placed:
+    """The `rows` (n,) of an asset, bent by `warp`, without those that settings of the display or the near plane hide."""
+    matrix = camera_matrix(gaussians, camera)
+    scales, opacities = gaussians.drawn(rows)
+    keep = shown(gaussians, scales, opacities, diagonal) & (opacities >= FAINTEST_OPACITY)
+    means = gaussians.means[rows].astype(np.float64)
+    if warp is not None:
+        means = warp.skin.points(means, warp.bindings[0], rows)
+    position = means @ matrix[:3, :3].T + matrix[:3, 3]
+    keep &= position[:, 2] > NEAR
+    rows = rows[keep]
+    axes = quaternions.to_matrices(gaussians.rotations[rows]) * scales[keep, None, :] * gaussians.display.size
+    if warp is not None:
+        axes = warp.skin.gradients(warp.bindings[0], rows) @ axes
+    return Placed(rows, position[keep], matrix[:3, :3] @ axes, opacities[keep].astype(np.float64))
 
 
 def project(
@@ -90,20 +144,10 @@ def project(
 ) -> FlatSplats:
     """The `rows` (n,) of an asset, bent by `warp`, as they fall onto the camera's picture, without those that add
     nothing to it."""
-    matrix = camera_matrix(gaussians, camera)
-    scales, opacities = gaussians.drawn(rows)
-    keep = shown(gaussians, scales, opacities, diagonal)
-    means = gaussians.means[rows].astype(np.float64)
-    if warp is not None:
-        means = warp.skin.points(means, warp.bindings[0], rows)
-    position = means @ matrix[:3, :3].T + matrix[:3, 3]
-    keep &= position[:, 2] > NEAR
-    rows, position, opacities = rows[keep], position[keep], opacities[keep].astype(np.float64)
-    axes = quaternions.to_matrices(gaussians.rotations[rows]) * scales[keep, None, :] * gaussians.display.size
-    if warp is not None:
-        axes = warp.skin.gradients(warp.bindings[0], rows) @ axes
-    centers, jacobian = _linearized(position, camera)
-    axes = jacobian @ (matrix[:3, :3] @ axes)
+    there = placed(gaussians, rows, camera, diagonal, warp)
+    opacities = there.opacities
+    centers, jacobian = _linearized(there.position, camera)
+    axes = jacobian @ there.axes
     xx, xy, yy = ((axes[:, i] * axes[:, j]).sum(1) for i, j in ((0, 0), (0, 1), (1, 1)))
     sharp = xx * yy - xy * xy
     xx, yy = xx + DILATION_PX2, yy + DILATION_PX2
@@ -111,11 +155,12 @@ def project(
     if gaussians.notes.antialiasing == "mip":
         opacities = opacities * np.sqrt(np.maximum(sharp / area, SMALLEST_COMPENSATION**2))
     middle = (xx + yy) / 2
-    radius = np.ceil(3 * np.sqrt(middle + np.sqrt(np.maximum(middle**2 - area, 0.01))))[:, None]
-    inside = (centers + radius > 0) & (centers - radius < (camera.width, camera.height))
-    keep = inside.all(1) & (opacities >= FAINTEST_OPACITY)
+    radius = 3 * np.sqrt(middle + np.sqrt(np.maximum(middle**2 - area, 0.01)))
+    keep = (opacities >= FAINTEST_OPACITY) & (radius <= largest_radius(gaussians))
+    radius = np.ceil(radius)[:, None]
+    keep &= ((centers + radius > 0) & (centers - radius < (camera.width, camera.height))).all(1)
     flat = np.stack([xx, xy, yy], 1)
-    return FlatSplats(rows[keep], centers[keep], flat[keep], position[keep, 2], opacities[keep])
+    return FlatSplats(there.rows[keep], centers[keep], flat[keep], there.position[keep, 2], opacities[keep])
 
 
 def _linearized(position: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
@@ -134,6 +179,23 @@ def _linearized(position: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.nd
     jacobian[:, 0, 0], jacobian[:, 1, 1] = focal[0] * inverse, focal[1] * inverse
     jacobian[:, :, 2] = -focal * held * inverse[:, None]
     return slope * focal + middle, jacobian
+
+
+def normals(gaussians: Gaussians, rows: np.ndarray, camera: Camera) -> np.ndarray:
+    """Unit normals (n,3) f64 of the `rows` in the world, towards the viewer: across the two longer axes of each, which
+    for surfels are those of their planes."""
+    scales, _ = gaussians.drawn(rows)
+    if gaussians.notes.kernel == "2dgs":
+        scales[:, 2] = 0
+    axes = gaussians.transform[:3, :3] @ quaternions.to_matrices(gaussians.rotations[rows])
+    # Where several are shortest, the last of them.
+    shortest = 2 - scales[:, ::-1].argmin(1)
+    first, second = (axes[np.arange(len(axes)), :, (shortest + step) % 3] for step in (1, 2))
+    found = np.cross(first, second)
+    places = gaussians.means[rows] @ gaussians.transform[:3, :3].T + gaussians.transform[:3, 3]
+    seen = -camera.camera_to_world[:3, 2] if camera.ortho_height is not None else places - camera.eye
+    found[(found * seen).sum(1) > 0] *= -1
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-30)
 
 
 def view_directions(gaussians: Gaussians, rows: np.ndarray, camera: Camera) -> np.ndarray:

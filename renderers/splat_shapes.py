@@ -27,13 +27,14 @@ HEAT_ALPHA = 0.25
 @dataclass(frozen=True)
 class Shape:
     """program: the shader that draws records of `captures`, vec4 each. project, paint: defines of the projection and
-    of that shader. solid: whether it hides what is behind it. adds: whether its colours are summed up. grows:
+    of that shader. depths: whether the shader turns a depth of its own into a colour. solid: whether it hides what is behind it. adds: whether its colours are summed up. grows:
     whether splats may grow where others are left out."""
 
     program: str
     captures: tuple[str, ...]
     project: dict[str, object] = field(default_factory=dict)
     paint: dict[str, object] = field(default_factory=dict)
+    depths: bool = False
     solid: bool = False
     adds: bool = False
     grows: bool = True
@@ -72,4 +73,4 @@ def shape_of(asset: Gaussians) -> Shape:
         return Shape(*_SOLID, flat | {"SOLID": 1}, solid=True, grows=False)
     paint = {"rings": _RINGS, "overdraw": _OVERDRAW}.get(mode, {})
     form, project = (_SURFEL, flat | {"SURFEL": 1}) if surfels else (_ELLIPSE, {})
-    return Shape(*form, project, paint, adds=mode == "overdraw", grows=mode not in ("rings", "overdraw"))
+    return Shape(*form, project, paint, depths=surfels and mode == "depth", adds=mode == "overdraw", grows=mode not in ("rings", "overdraw"))

@@ -116,7 +116,9 @@ class BrickLevel:
         index[wanted] = np.arange(len(slots), dtype=np.int32)
         index[tuple(places.T)] = len(slots) + np.arange(len(places), dtype=np.int32)
         whole = not len(places) and len(slots) == len(self.samples)
-        samples = self.samples if whole else np.concatenate([self.samples[slots], interpolated])
+        samples = self.samples if whole else self.samples[slots]
+        if len(places):
+            samples = np.concatenate([samples, interpolated])
         sampler, span = self.sampler, None
         if sampler.kind == "surface":
             span = (sampler.surface.level - sampler.band, sampler.surface.level + sampler.band)

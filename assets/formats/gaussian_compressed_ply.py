@@ -26,6 +26,7 @@ from ..splats.spherical_harmonics import C0
 from . import Format, ReadOptions
 
 CHUNK = 256
+_SUFFIX = ".compressed.ply"
 _ENDS = [f"{end}_{axis}" for end in ("min", "max") for axis in "xyz"]
 _SIZE_ENDS = [f"{end}_scale_{axis}" for end in ("min", "max") for axis in "xyz"]
 _COLOR_ENDS = [f"{end}_{channel}" for end in ("min", "max") for channel in "rgb"]
@@ -59,11 +60,15 @@ def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
     sh = read_element(path, header, "sh") if rest else None
     provenance = Provenance()
     notes = told(declared_mode(header.comments), declared_up(header.comments), provenance)
-    splats = yield from stage(_unpacked(path.stem, chunks, words, sh, rest), 0.0, 0.7)
+    splats = yield from stage(_unpacked(_name(path), chunks, words, sh, rest), 0.0, 0.7)
     splats.notes, splats.provenance = notes, provenance
     if notes.kernel == "2dgs" and (splats.log_scales[:, 2] <= SURFEL_LOG_SCALE + 1e-3).all():
         splats.log_scales = np.ascontiguousarray(splats.log_scales[:, :2])
     return (yield from stage(received(path, splats), 0.7, 1.0))
+
+
+def _name(path: Path) -> str:
+    return path.name[: -len(_SUFFIX)] if path.name.lower().endswith(_SUFFIX) else path.stem
 
 
 def _check(path: Path, header: PlyHeader) -> int:
@@ -247,7 +252,7 @@ def _sh_bytes(sh: np.ndarray) -> np.ndarray:
 
 FORMAT = Format(
     name="Compressed splats (.ply)",
-    extensions=(".compressed.ply",),
+    extensions=(_SUFFIX,),
     kinds=("gaussians",),
     sniff=sniff,
     load=load,

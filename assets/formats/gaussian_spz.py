@@ -4,7 +4,8 @@ An .spz ought to have the axes of OpenGL (right, up, back), and many have: those
 what it gets, of Scaniverse, of PlayCanvas' own scenes. Many others have those of the .ply that they were made from,
 which no flag tells. So a file that doesn't name its axes by an extension is read as its specification calls for, and as
 a .ply where `ReadOptions.spz_frame` says so; the asset has the frame of the .ply either way. Files are written with the
-axes of the specification, or with those of the asset (`frame=raw`), which version 4 then names by an extension.
+axes of the specification, upright as the asset stands, or with those of the asset (`frame=raw`), which version 4 then
+names by an extension.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from . import Format, ReadOptions
 
 _USUAL = "RUB"
 _NAMES = {"rub": _USUAL, "ply": frames.PLY}
-_WRITTEN = {"rub": _USUAL, "raw": frames.PLY}
+_WRITTEN = ("rub", "raw")
+_FRAMES = {None: frames.PLY, "-y": frames.PLY, "y": _USUAL, "z": "RFU", "-z": "RBD"}
+"""The frame of splats with this axis up: those that a turn about x leads to."""
+
 _VERSIONS = (3, 4)
 _KNOWN = {"RUB": "right, up, back", "RDF": "right, down, front"}
 
@@ -68,28 +72,30 @@ def save(
     position_bits: int | None = None,
 ) -> Job[None]:
     """Writes splats; a transform is baked in. Raises BadInput for an option that is not possible."""
-    _check(path, version, frame, sh_bits)
+    _check(asset.name, version, frame, sh_bits)
     splats = yield from stage(plain(asset), 0.0, 0.2)
-    splats = yield from stage(frames.converted(splats, frames.PLY, _WRITTEN[frame]), 0.2, 0.3)
+    own = _FRAMES[splats.notes.up_axis]
+    if frame == "rub":
+        splats = yield from stage(frames.converted(splats, own, _USUAL), 0.2, 0.3)
     most = spz_writing.most_bits(splats.means)
-    if position_bits is not None and not (isinstance(position_bits, int) and 0 <= position_bits <= most):
-        raise BadInput(f"{path}: positions of this scene can have 0 to {most} bits behind the point.")
     if most < 0:
-        raise BadInput(f"{path}: the scene is larger than an .spz can hold (8 million units).")
+        raise BadInput(f"{asset.name}: the scene is larger than an .spz can hold (8 million units).")
+    if position_bits is not None and not (type(position_bits) is int and 0 <= position_bits <= most):
+        raise BadInput(f"{asset.name}: positions of this scene can have 0 to {most} bits behind the point.")
     bits = spz_writing.fractional_bits(splats.means) if position_bits is None else position_bits
     kept = spz_writing.USUAL_SH_BITS if sh_bits is None else (sh_bits, sh_bits)
     with path.open("wb") as file:
-        named = None if frame == "rub" else _WRITTEN[frame]
+        named = None if frame == "rub" else own
         yield from stage(spz_writing.encode(splats, file, version, bits, kept, named), 0.3, 1.0)
 
 
-def _check(path: Path, version: int, frame: str, sh_bits: int | None) -> None:
-    if version not in _VERSIONS:
-        raise BadInput(f"{path}: .spz is written in version 3 or 4, not {version}.")
+def _check(name: str, version: int, frame: str, sh_bits: int | None) -> None:
+    if type(version) is not int or version not in _VERSIONS:
+        raise BadInput(f"{name}: .spz is written in version 3 or 4, not {version}.")
     if frame not in _WRITTEN:
-        raise BadInput(f"{path}: the frame of an .spz is {' or '.join(_WRITTEN)}, not {frame!r}.")
-    if sh_bits is not None and not (isinstance(sh_bits, int) and 1 <= sh_bits <= 8):
-        raise BadInput(f"{path}: a coefficient of SH keeps 1 to 8 bits, not {sh_bits}.")
+        raise BadInput(f"{name}: the frame of an .spz is {' or '.join(_WRITTEN)}, not {frame!r}.")
+    if sh_bits is not None and not (type(sh_bits) is int and 1 <= sh_bits <= 8):
+        raise BadInput(f"{name}: a coefficient of SH keeps 1 to 8 bits, not {sh_bits}.")
 
 
 FORMAT = Format(

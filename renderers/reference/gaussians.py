@@ -3,17 +3,19 @@
 The picture is cut into tiles. A tile takes the splats whose boxes touch it, nearest first, a batch at a time, and stops
 when all of its pixels are covered; so memory is bounded by a batch of one tile, however large the asset is. Alpha is at
 most 0.99, below 1/255 it is skipped, and a pixel is finished when its transmittance would fall to 1e-4: the rules of
-the trainers' own renderer (Kerbl et al. 2023).
+the trainers' own renderer (Kerbl et al. 2023). Surfels are met by rays, as splat_surfels.py says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assets.fields.decoder import best_device, bounded_threads
+from assets.errors import BadInput
 from assets.gaussians import FAINTEST_OPACITY, Gaussians
 from assets.progress import Job, Progress
 from assets.splats import spherical_harmonics
@@ -25,12 +27,15 @@ from ..renderer import Stage
 from ..splat_projection import (
     DOT_PX,
     LARGEST_ALPHA,
+    NEAR,
     SMALLEST_TRANSMITTANCE,
     FlatSplats,
     diagonal_of,
-    project,
+    normals,
     view_directions,
 )
+from ..splat_shapes import RING_ALPHA, RING_FAINTEST, RING_INSIDE, RING_SHARE
+from ..splat_surfels import LOW_PASS_PX2, FlatSurfels, project_as_drawn
 from . import ExactRecord, Layer
 
 if TYPE_CHECKING:
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
 _TILE = 16
 _BATCH = 1024
 _ROWS = 16384
+_INEXACT = ("ellipsoids", "overdraw")
 
 
 def render(
@@ -52,26 +58,41 @@ def render(
     The picture is (H,W,4) f32, premultiplied and display-referred; what the splats let through shows `background`,
     which leaves alpha as it is. Depth (H,W) f32 is the mean along the viewing axis, weighted as the colours are, and
     infinite where nothing is. Splats whose centres lie behind `depth_limit` (H,W) at a pixel do not show there.
+    Raises BadInput in modes that show no picture of the trainer's kind: ellipsoids and overdraw.
     """
+    if gaussians.display.mode in _INEXACT:
+        raise BadInput(f"Splats have no exact picture in mode {gaussians.display.mode}; choose another mode.")
     flat = yield from _project_all(gaussians, camera)
-    dots = gaussians.display.mode == "centres"
-    if dots:
-        flat.covariances[:], flat.opacities[:] = (DOT_PX**2 / 4, 0.0, DOT_PX**2 / 4), 1.0
+    if gaussians.display.mode == "centres":
+        dot = np.tile((DOT_PX**2 / 4, 0.0, DOT_PX**2 / 4), (len(flat.rows), 1))
+        flat = FlatSplats(flat.rows, flat.centers, dot, flat.depths, np.ones(len(flat.rows)))
     values = yield from _values(gaussians, flat, camera)
+    look = _Look(isinstance(flat, FlatSurfels), gaussians.display.mode, gaussians.display.extent)
+    if look.mode == "depth":
+        look.depth_range = depth_extent(gaussians.bounds(), camera) if len(gaussians) else (0.0, 1.0)
     image = np.zeros((camera.height, camera.width, 5), np.float32)
     for top, left, rows in _tiles(flat, camera):
         box = np.s_[top : top + _TILE, left : left + _TILE]
-        tile = _Tile((left, top), image[box].shape[:2], None if depth_limit is None else depth_limit[box], dots)
+        tile = _Tile((left, top), image[box].shape[:2], None if depth_limit is None else depth_limit[box], look)
         with bounded_threads():
             image[box] = tile.composite(values, rows)
         yield Progress(top * camera.width + left * _TILE, camera.height * camera.width, "Drawing exactly")
     return _finish(image, background)
 
 
-def _tiles(flat: FlatSplats, camera: Camera) -> Iterator[tuple[int, int, np.ndarray]]:
+@dataclass
+class _Look:
+    """How pixels are painted. depth_range: what is shown bright and dark in mode depth."""
+
+    surfels: bool
+    mode: str
+    extent: float
+    depth_range: tuple[float, float] = (0.0, 1.0)
+
+
+def _tiles(flat: FlatSplats | FlatSurfels, camera: Camera) -> Iterator[tuple[int, int, np.ndarray]]:
     """Top and left of each tile, and which splats touch it, in their order."""
-    reach = flat.reach()
-    lows, highs = flat.centers - reach, flat.centers + reach
+    lows, highs = flat.boxes()
     for top in range(0, camera.height, _TILE):
         band = np.flatnonzero((lows[:, 1] < top + _TILE) & (highs[:, 1] > top))
         low, high = lows[band, 0], highs[band, 0]
@@ -90,38 +111,46 @@ def _finish(image: np.ndarray, background: tuple[float, float, float]) -> tuple[
     return rgba, depth.astype(np.float32)
 
 
-def _project_all(gaussians: Gaussians, camera: Camera) -> Job[FlatSplats]:
+def _project_all(gaussians: Gaussians, camera: Camera) -> Job[FlatSplats | FlatSurfels]:
     """Everything that shows, nearest first."""
     diagonal, parts = diagonal_of(gaussians), []
     for start in range(0, len(gaussians), _ROWS):
         rows = np.arange(start, min(start + _ROWS, len(gaussians)))
-        parts.append(project(gaussians, rows, camera, diagonal))
+        parts.append(project_as_drawn(gaussians, rows, camera, diagonal))
         yield Progress(start, len(gaussians), "Projecting splats")
     if not parts:
-        parts.append(project(gaussians, np.arange(0), camera, diagonal))
-    names = ("rows", "centers", "covariances", "depths", "opacities")
-    flat = FlatSplats(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-    order = ascending(flat.depths.astype(np.float32))
-    return FlatSplats(*(getattr(flat, name)[order] for name in names))
+        parts.append(project_as_drawn(gaussians, np.arange(0), camera, diagonal))
+    names = [entry.name for entry in fields(parts[0])]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    order = ascending(joined["depths"].astype(np.float32))
+    return type(parts[0])(**{name: array[order] for name, array in joined.items()})
 
 
-def _values(gaussians: Gaussians, flat: FlatSplats, camera: Camera) -> Job[np.ndarray]:
-    """What a tile needs of each splat, (n,10) f32: centre, conic (3), opacity, colour (3), depth."""
-    out = np.empty((len(flat.rows), 10), np.float32)
-    xx, xy, yy = flat.covariances.T
-    area = xx * yy - xy * xy
-    out[:, :2] = flat.centers
-    out[:, 2], out[:, 3], out[:, 4], out[:, 5] = yy / area, -xy / area, xx / area, flat.opacities
-    out[:, 9] = flat.depths
-    if gaussians.display.mode == "depth":
-        near, far = depth_extent(gaussians.bounds(), camera) if len(gaussians) else (0.0, 1.0)
-        out[:, 6:9] = 0.95 - 0.87 * np.clip((flat.depths[:, None] - near) / max(far - near, 1e-30), 0, 1)
-        return out
+def _values(gaussians: Gaussians, flat: FlatSplats | FlatSurfels, camera: Camera) -> Job[np.ndarray]:
+    """What a tile needs of each splat, (n,m) f32: opacity, depth, colour (3), centre (2), and then of ellipses the
+    conic (3), of surfels the centre of the low-pass filter (2), p.z of the centre, and the homography (9)."""
+    if isinstance(flat, FlatSurfels):
+        shape = [flat.low_pass, flat.fronts()[:, None], flat.homographies().reshape(-1, 9)]
+    else:
+        shape = [flat.conics()]
+    colors = yield from _colors(gaussians, flat, camera)
+    columns = [flat.opacities[:, None], flat.depths[:, None], colors, flat.centers, *shape]
+    return np.concatenate(columns, 1).astype(np.float32)
+
+
+def _colors(gaussians: Gaussians, flat: FlatSplats | FlatSurfels, camera: Camera) -> Job[np.ndarray]:
+    """What is shown of each splat, (n,3)."""
+    out, mode = np.zeros((len(flat.rows), 3)), gaussians.display.mode
     for start in range(0, len(out), _ROWS):
         part = slice(start, start + _ROWS)
         rows = flat.rows[part]
-        directions = view_directions(gaussians, rows, camera)
-        out[part, 6:9] = spherical_harmonics.colors(gaussians.sh[rows], directions, gaussians.display.sh_degree)
+        if mode == "normal":
+            out[part] = normals(gaussians, rows, camera) * 0.5 + 0.5
+        elif mode == "opacity":
+            out[part] = gaussians.drawn(rows)[1][:, None]
+        elif mode != "depth":
+            directions = view_directions(gaussians, rows, camera)
+            out[part] = spherical_harmonics.colors(gaussians.sh[rows], directions, gaussians.display.sh_degree)
         yield Progress(start, len(out), "Colouring splats")
     return out
 
@@ -129,11 +158,11 @@ def _values(gaussians: Gaussians, flat: FlatSplats, camera: Camera) -> Job[np.nd
 class _Tile:
     """A rectangle of pixels that is composited on its own."""
 
-    def __init__(self, corner: tuple[int, int], shape: tuple[int, int], limit: np.ndarray | None, dots: bool) -> None:
+    def __init__(self, corner: tuple[int, int], shape: tuple[int, int], limit: np.ndarray | None, look: _Look) -> None:
         import torch
 
         self.device = best_device()
-        self.shape, self.dots = shape, dots
+        self.shape, self.look = shape, look
         axes = (torch.arange(shape[1 - axis]) + (corner[axis] + 0.5) for axis in (1, 0))
         y, x = torch.meshgrid(*axes, indexing="ij")
         self.x, self.y = x.reshape(-1, 1).to(self.device), y.reshape(-1, 1).to(self.device)
@@ -150,31 +179,60 @@ class _Tile:
         going = torch.ones(len(self.x), 1, dtype=torch.bool, device=self.device)
         for start in range(0, len(rows), _BATCH):
             splats = torch.from_numpy(values[rows[start : start + _BATCH]]).to(self.device)
-            alpha = self._alphas(splats)
+            squares, depths = self._met(splats)
+            alpha = self._alphas(splats, squares)
             after = through * torch.cumprod(1 - alpha, 1)
             before = torch.cat([through, after[:, :-1]], 1)
             # Transmittance only falls, so the pixel is finished for good where it first would fall too low.
-            lit = (after > SMALLEST_TRANSMITTANCE) & going
-            total += (alpha * before * lit) @ splats[:, 6:10]
-            through = torch.where(lit, after, 2.0).amin(1, keepdim=True).minimum(through)
+            weights = alpha * before * ((after > SMALLEST_TRANSMITTANCE) & going)
+            total[:, :3] += self._shown(weights, splats, depths)
+            total[:, 3] += (weights * depths).sum(1)
+            through = torch.where(weights > 0, after, 2.0).amin(1, keepdim=True).minimum(through)
             going &= after[:, -1:] > SMALLEST_TRANSMITTANCE
             if not going.any():
                 break
         return torch.cat([total, through], 1).reshape(*self.shape, 5).cpu().numpy()
 
-    def _alphas(self, splats: torch.Tensor) -> torch.Tensor:
-        """Opacity (pixels, splats) of `splats` (n,10)."""
+    def _shown(self, weights: torch.Tensor, splats: torch.Tensor, depths: torch.Tensor) -> torch.Tensor:
+        """What is added to the colours (pixels,3)."""
+        if self.look.mode != "depth":
+            return weights @ splats[:, 2:5]
+        near, far = self.look.depth_range
+        grey = 0.95 - 0.87 * ((depths - near) / max(far - near, 1e-30)).clamp(0, 1)
+        return (weights * grey).sum(1, keepdim=True)
+
+    def _met(self, splats: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Squared distances (pixels, n) of the pixels from the middles of `splats` (n,m), in σ; and the depths there,
+        (pixels, n) or (1, n)."""
         import torch
 
-        dx, dy = self.x - splats[:, 0], self.y - splats[:, 1]
-        power = 0.5 * (splats[:, 2] * dx * dx + splats[:, 4] * dy * dy) + splats[:, 3] * dx * dy
-        if self.dots:
-            alpha = torch.where(power <= 0.5, splats[:, 5], 0.0)
+        dx, dy = self.x - splats[:, 5], self.y - splats[:, 6]
+        if not self.look.surfels:
+            squares = splats[:, 7] * dx * dx + splats[:, 9] * dy * dy + 2 * splats[:, 8] * dx * dy
+            return squares, splats[None, :, 1]
+        screen = ((self.x - splats[:, 7]) ** 2 + (self.y - splats[:, 8]) ** 2) / LOW_PASS_PX2
+        h = splats[:, 10:19].T
+        px, py, pz = (h[i] * dx + h[i + 1] * dy + h[i + 2] for i in (0, 3, 6))
+        depths = splats[:, 1] * splats[:, 9] / pz
+        plane = torch.where((pz > 0) & (depths > NEAR), (px * px + py * py) / (pz * pz), torch.inf)
+        nearer = plane <= screen
+        return torch.where(nearer, plane, screen), torch.where(nearer, depths, splats[:, 1])
+
+    def _alphas(self, splats: torch.Tensor, squares: torch.Tensor) -> torch.Tensor:
+        """Opacity (pixels, n) of `splats` (n,m) at squared distances (pixels, n)."""
+        import torch
+
+        if self.look.mode == "centres":
+            alpha = torch.where(squares <= 1, splats[:, 0], 0.0)
         else:
-            alpha = (splats[:, 5] * torch.exp(-power)).clamp(max=LARGEST_ALPHA)
+            alpha = (splats[:, 0] * torch.exp(-0.5 * squares)).clamp(max=LARGEST_ALPHA)
             alpha = torch.where(alpha >= FAINTEST_OPACITY, alpha, 0.0)
+        if self.look.mode == "rings":
+            inside = (alpha * RING_SHARE).clamp(min=RING_FAINTEST)
+            ring = torch.where(squares > (RING_INSIDE * self.look.extent) ** 2, RING_ALPHA, inside)
+            alpha = torch.where((alpha > 0) & (squares <= self.look.extent**2), ring, 0.0)
         if self.limit is not None:
-            alpha = torch.where(splats[:, 9] <= self.limit, alpha, 0.0)
+            alpha = torch.where(splats[:, 1] <= self.limit, alpha, 0.0)
         return alpha
 
 

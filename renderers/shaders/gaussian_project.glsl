@@ -3,7 +3,7 @@
 // splat_surfels.py.
 //
 // DEGREE: up to which band colours are drawn. DOTS, SURFEL or SOLID: what is drawn in place of the ellipse that the
-// linear map at the centre makes. FLAT: splats have no thickness. WARP: splats follow the nodes of a warp; STRAIN: and show how much. What describes
+// linear map at the centre makes. FLAT: splats have no thickness. DEPTHS: tints are depths. WARP: splats follow the nodes of a warp; STRAIN: and show how much. What describes
 // the textures: common/splat_texels.glsl.
 
 #define MODE_DEPTH 1
@@ -15,6 +15,7 @@
 #include "common/sh.glsl"
 #include "common/splat_texels.glsl"
 #include "common/splat_outline.glsl"
+#include "common/depth_color.glsl"
 
 layout(location = 0) in uint splat;
 
@@ -39,7 +40,6 @@ uniform vec2 opacityRange;
 uniform float largestSize;
 uniform float largestRadius;       // pixels
 uniform float extent;              // σ at which a solid ends
-uniform vec2 depthRange;
 uniform float dotSize;             // pixels
 uniform int mode;
 
@@ -220,8 +220,11 @@ void main() {
 #endif
     shape = mat3(modelView) * shape;
     if (mode == MODE_DEPTH) {
-        float t = (depth - depthRange.x) / max(depthRange.y - depthRange.x, 1e-30);
-        tint.rgb = vec3(mix(0.95, 0.08, clamp(t, 0.0, 1.0)));
+#ifdef DEPTHS
+        tint.rgb = vec3(depth);
+#else
+        tint.rgb = depthColor(depth);
+#endif
     } else if (mode == MODE_NORMAL) {
         tint.rgb = normalOf(shape, sizes, position.xyz) * 0.5 + 0.5;
     } else if (mode == MODE_OPACITY || mode == MODE_OVERDRAW) {

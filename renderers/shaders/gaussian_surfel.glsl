@@ -4,7 +4,8 @@
 // (p.x, p.y) / p.z with p = (x·(w,1) − (u,0)) × (y·(w,1) − (v,0)), linear in the pixel (Huang et al. 2024, eq. 10). No
 // surfel is thinner than a screen Gaussian of σ = √½ px.
 //
-// RINGS: an outline at `extent` in place of what lies beyond. OVERDRAW: how many lie over each other.
+// What RINGS and OVERDRAW make of it: common/splat_alpha.glsl. DEPTHS: colours are distances of centres, and those of
+// the places that are seen are shown.
 
 #ifdef VERTEX_SHADER
 #include "common/splat_outline.glsl"
@@ -41,6 +42,7 @@ void main() {
 
 #ifdef FRAGMENT_SHADER
 #include "common/splat_alpha.glsl"
+#include "common/depth_color.glsl"
 
 in vec3 hit;
 in vec2 off;
@@ -50,7 +52,11 @@ out vec4 fragment;
 
 void main() {
     vec2 t = hit.xy / hit.z;
-    float square = hit.z * front > 0.0 ? dot(t, t) : 3e38;
-    fragment = splatFragment(color, min(square, 2.0 * dot(off, off)));
+    float square = hit.z * front > 0.0 ? dot(t, t) : 3e38, screen = 2.0 * dot(off, off);
+    vec4 seen = color;
+#ifdef DEPTHS
+    seen.rgb = depthColor(square <= screen ? color.r * front / hit.z : color.r);
+#endif
+    fragment = splatFragment(seen, min(square, screen));
 }
 #endif

@@ -26,7 +26,7 @@ def saved(splats: Gaussians, path: Path) -> Gaussians:
 def test_what_another_program_writes() -> None:
     asset = read(DATA / "big200.compressed.ply")
     found = far_apart(asset, same_rows(asset, read(DATA / "big200.ply")))
-    assert len(asset) == 200 and asset.sh_degree == 3
+    assert len(asset) == 200 and asset.sh_degree == 3 and asset.name == "big200"
     assert detect(DATA / "big200.compressed.ply")[0].name == "Compressed splats (.ply)"
     assert_within(found, means=9e-4, log_scales=3e-3, dc=0.03, **BOUNDS)
 

@@ -110,6 +110,23 @@ def test_the_raw_frame_says_so_where_it_can(tmp_path: Path, version: int) -> Non
     assert_within(far_apart(asset, splats), means=4e-6, turn=2e-6)
 
 
+@pytest.mark.parametrize(
+    ("up", "axis"), [(None, (0, -1, 0)), ("-y", (0, -1, 0)), ("y", (0, 1, 0)), ("z", (0, 0, 1)), ("-z", (0, 0, -1))]
+)
+def test_up_is_up_whatever_axis_the_asset_calls_so(tmp_path: Path, up: str | None, axis: tuple) -> None:
+    splats = random_splats(200, 2)
+    splats.notes.up_axis = up
+    asset = saved(splats, tmp_path / "a.spz")
+    np.testing.assert_allclose(-asset.means[:, 1], splats.means @ np.float32(axis), atol=4e-6)
+    assert asset.notes.up_axis == "-y"
+    run(save_path(splats, tmp_path / "raw.spz", frame="raw"))
+    raw = read(tmp_path / "raw.spz")
+    assert_within(far_apart(raw, asset), means=4e-6, log_scales=1e-6, sh=0.2)
+    np.testing.assert_allclose(covariances(raw), covariances(asset), atol=3e-3)
+    stored = run(spz.decode(tmp_path / "raw.spz", (tmp_path / "raw.spz").read_bytes()))
+    np.testing.assert_allclose(stored.means, splats.means, atol=4e-6)
+
+
 @pytest.mark.parametrize("extent", [1e-4, 0.01, 1, 127, 128, 2047.9998, 2048, 5000, 1e6, 8e6])
 def test_positions_do_not_wrap(tmp_path: Path, extent: float) -> None:
     splats = random_splats(50, 0)
@@ -127,6 +144,7 @@ def test_positions_do_not_wrap(tmp_path: Path, extent: float) -> None:
     ("options", "words"),
     [
         ({"version": 2}, "version 3 or 4"),
+        ({"version": 4.0}, "version 3 or 4"),
         ({"frame": "luf"}, "rub or raw"),
         ({"sh_bits": 0}, "1 to 8"),
         ({"sh_bits": 9}, "1 to 8"),

@@ -300,7 +300,8 @@ def _parameter(entry: Setting, display: Any) -> dict:
     if isinstance(entry.default, bool):
         return described | {"type": "bool"}
     if entry.slider:
-        return described | {"type": "slider and number", "limits": [entry.low, entry.high]}
+        limits = {"limits": [entry.low, entry.high], "whole": isinstance(entry.default, int)}
+        return described | {"type": "slider and number"} | limits
     if isinstance(entry.default, (int, float)):
         described |= {"type": type(entry.default).__name__, "limits": [entry.low, entry.high]}
         described |= {"step": entry.step or 1, "suffix": entry.unit, "siPrefix": False, "decimals": 6}

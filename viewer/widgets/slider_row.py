@@ -23,13 +23,15 @@ MOST_DECIMALS = 8
 
 
 class SliderAndNumber(QWidget):
-    """A slider over a range of floats, and a field for the number itself, which may lie outside of it."""
+    """A slider over a range of numbers, and a field for the number itself, which may lie outside of it. whole: whether
+    they are whole numbers; then each is a place of the slider."""
 
     sigChanged = Signal(object)  # noqa: N815  pyqtgraph's name
 
-    def __init__(self, label: str, tip: str) -> None:
+    def __init__(self, label: str, tip: str, whole: bool = False) -> None:
         super().__init__()
         self._low, self._high, self._value = 0.0, 1.0, 0.0
+        self._whole = whole
         self.slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=STEPS)
         self.number = QDoubleSpinBox(minimum=-1e9, maximum=1e9)
         self.number.setFixedWidth(NUMBER_WIDTH)
@@ -50,9 +52,13 @@ class SliderAndNumber(QWidget):
         """Spreads the slider over other numbers; the value stays."""
         self._low, self._high = float(low), max(float(high), float(low) + 1e-9)
         span = self._high - self._low
-        with QSignalBlocker(self.number):
-            self.number.setDecimals(next((n for n in range(MOST_DECIMALS) if span * 10**n >= 1000), MOST_DECIMALS))
-            self.number.setSingleStep(span / STEPS)
+        with QSignalBlocker(self.number), QSignalBlocker(self.slider):
+            if self._whole:
+                self.slider.setMaximum(max(1, round(span)))
+                self.number.setDecimals(0)
+            else:
+                self.number.setDecimals(next((n for n in range(MOST_DECIMALS) if span * 10**n >= 1000), MOST_DECIMALS))
+            self.number.setSingleStep(span / self.slider.maximum())
         self.setValue(self._value)
 
     def value(self) -> float:
@@ -68,10 +74,12 @@ class SliderAndNumber(QWidget):
             self.number.setValue(value)
 
     def _place(self, value: float) -> int:
-        return round(min(1.0, max(0.0, (value - self._low) / (self._high - self._low))) * STEPS)
+        share = min(1.0, max(0.0, (value - self._low) / (self._high - self._low)))
+        return round(share * self.slider.maximum())
 
     def _on_slider(self, place: int) -> None:
-        self._value = value = self._low + (self._high - self._low) * place / STEPS
+        value = self._low + (self._high - self._low) * place / self.slider.maximum()
+        self._value = value = round(value) if self._whole else value
         with QSignalBlocker(self.number):
             self.number.setValue(value)
         self.sigChanged.emit(value)
@@ -89,7 +97,7 @@ class SliderRow(WidgetParameterItem):
     def makeWidget(self) -> SliderAndNumber:
         """pyqtgraph asks for the widget once."""
         options = self.param.opts
-        made = SliderAndNumber(self.param.title(), options.get("tip", ""))
+        made = SliderAndNumber(self.param.title(), options.get("tip", ""), options.get("whole", False))
         made.set_range(*options["limits"])
         return made
 
