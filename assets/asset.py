@@ -25,7 +25,8 @@ class Provenance:
     """Where an asset comes from, and what is known about it rather than assumed.
 
     `declared` is what the file said, `guessed` what we concluded from shapes, names or habit; both map a term of the
-    field ("align_corners") to a readable value. `warnings` are sentences.
+    field ("align_corners") to a readable value. `warnings` are sentences. dropped: how many elements the reader left out
+    because they were damaged.
     """
 
     path: Path | None = None
@@ -34,13 +35,15 @@ class Provenance:
     declared: dict[str, str] = field(default_factory=dict)
     guessed: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    dropped: int = 0
 
 
 class Asset(ABC):
     """One thing in a scene: a name, a place, a look, and the data of its kind.
 
     `changed` is emitted with the asset and the part that changed: "name", "visible", "transform", "display", "data",
-    "warp", or "prepared" (see `preparation`). Attributes are changed through the `set_*` methods, so nobody misses it.
+    "warp", "highlight" (of splats), or "prepared" (see `preparation`). Attributes are changed through the `set_*`
+    methods, so nobody misses it.
     """
 
     kind: ClassVar[str]

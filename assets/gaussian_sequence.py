@@ -118,6 +118,7 @@ class GaussianSequence(Gaussians):
         for name in _ARRAYS:
             setattr(self, name, getattr(splats, name))
         self.shown = number
+        self.highlight = None  # those that were lit up are others now
         self.provenance.warnings = self._own_warnings + splats.provenance.warnings
         self.changed.emit(self, "data")
 

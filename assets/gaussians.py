@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -103,7 +104,9 @@ class Gaussians(Asset):
 
     kind = "gaussians"
     display_type = GaussiansDisplay
-    data_fields = ("means", "log_scales", "rotations", "logit_opacities", "sh", "extra", "layout", "order")
+    data_fields = (
+        "means", "log_scales", "rotations", "logit_opacities", "sh", "extra", "layout", "order", "notes", "provenance",
+    )  # fmt: skip
     prepared_fields = ("order",)
 
     def __init__(
@@ -129,6 +132,8 @@ class Gaussians(Asset):
         self.notes = notes or TrainerNotes()
         self.layout = layout
         self.order: np.ndarray | None = None
+        self.highlight: np.ndarray | None = None
+        """Which splats (N,) bool are lit up in pictures of the window; it belongs to the look, and no edit keeps it."""
         self._bounds: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
@@ -150,6 +155,20 @@ class Gaussians(Asset):
 
     def up_axis(self) -> str | None:
         return self.notes.up_axis
+
+    def set_highlight(self, highlight: np.ndarray | None) -> None:
+        """Lights up the splats (N,) bool, or none, and emits "highlight"."""
+        self.highlight = highlight
+        self.changed.emit(self, "highlight")
+
+    def lit(self) -> np.ndarray | None:
+        """`highlight`, where it is about the splats that are there."""
+        return self.highlight if self.highlight is not None and len(self.highlight) == len(self) else None
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        if len(state.get("means", self.means)) != len(self):
+            self.highlight = None
+        super().set_state(state)
 
     def settings(self) -> tuple[Setting, ...]:
         idle = set() if self.display.mode in ("ellipsoids", "rings") else {"extent"}

@@ -30,13 +30,15 @@ _FRONT = 1e-6
 @dataclass
 class FlatSurfels:
     """Surfels in a picture. rows: which of the asset's; centers (n,2) px of their means; frames (n,2,2) px and tilts
-    (n,2): (u, v) falls onto centers + frames · (u, v) / (1 + tilts · (u, v)), at depths · (1 + tilts · (u, v));
-    low_pass (n,2) px, where their Gaussian on the screen is; depths (n,) of the means; opacities (n,)."""
+    (n,2): (u, v) falls onto centers + frames · (u, v) / (1 + tilts · (u, v)), at the depth depths + away · (u, v), with
+    depths (n,) of the means and away (n,2); low_pass (n,2) px, where their Gaussian on the screen is; opacities (n,).
+    Tilts are away / depths, or 0 for an orthographic camera, which nothing that is seen lies behind."""
 
     rows: np.ndarray
     centers: np.ndarray
     frames: np.ndarray
     tilts: np.ndarray
+    away: np.ndarray
     low_pass: np.ndarray
     depths: np.ndarray
     opacities: np.ndarray
@@ -52,19 +54,12 @@ class FlatSurfels:
 
     def homographies(self) -> np.ndarray:
         """(n,3,3): what the offset (x, y, 1), px, of a pixel from the centre becomes p, with (u, v) = p.xy / p.z. What
-        lies before the viewer has p.z > 0, at depths · `fronts` / p.z."""
+        lies before the viewer has p.z > 0."""
         (xu, xv), (yu, yv) = self.frames[:, 0].T, self.frames[:, 1].T
         a, b = self.tilts.T
-        zero, front = np.zeros_like(a), self._signed_fronts()
+        zero, front = np.zeros_like(a), xu * yv - xv * yu
         rows = [[yv, -xv, zero], [-yu, xu, zero], [b * yu - a * yv, a * xv - b * xu, front]]
         return np.where(front < 0, -1.0, 1.0)[:, None, None] * np.array(rows).transpose(2, 0, 1)
-
-    def fronts(self) -> np.ndarray:
-        """p.z of the centres (n,): the area, in px², that one σ² covers there."""
-        return np.abs(self._signed_fronts())
-
-    def _signed_fronts(self) -> np.ndarray:
-        return self.frames[:, 0, 0] * self.frames[:, 1, 1] - self.frames[:, 0, 1] * self.frames[:, 1, 0]
 
     def alphas(self, x: float, y: float) -> np.ndarray:
         """Opacity of each surfel at the picture position (x, y): (n,), 0 where it is too faint to be drawn."""
@@ -73,9 +68,10 @@ class FlatSurfels:
         p = p[:, :, 0]
         aside = np.array([x, y]) - self.low_pass
         screen = (aside * aside).sum(1) / LOW_PASS_PX2
-        before = (p[:, 2] > 0) & (self.depths * self.fronts() > NEAR * p[:, 2])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            plane = np.where(before, (p[:, :2] ** 2).sum(1) / p[:, 2] ** 2, np.inf)
+            place = p[:, :2] / p[:, 2:]
+            before = (p[:, 2] > 0) & (self.depths * (1 + (self.tilts * place).sum(1)) > NEAR)
+            plane = np.where(before, (place * place).sum(1), np.inf)
         return drawn_alpha(self.opacities, np.minimum(plane, screen))
 
 
@@ -111,13 +107,13 @@ def project_surfels(
         tilts = tangents[:, 2] / depths[:, None]
     low, high, bounded = outline(frames, tilts, np.full(len(depths), _LOW_PASS_CUTOFF))
     low_pass = centers + np.where(bounded[:, None], (low + high) / 2, 0)
-    flat = FlatSurfels(there.rows, centers, frames, tilts, low_pass, depths, there.opacities)
+    parts = (there.rows, centers, frames, tilts, tangents[:, 2], low_pass, depths, there.opacities)
+    flat = FlatSurfels(*parts)
     xx, xy, yy = ((frames[:, i] * frames[:, j]).sum(1) for i, j in ((0, 0), (0, 1), (1, 1)))
     major = (xx + yy) / 2 + np.hypot((xx - yy) / 2, xy)
     low, high = flat.boxes()
     keep = (3 * np.sqrt(major) <= largest_radius(gaussians)) & (low < (camera.width, camera.height)).all(1)
     keep &= (high > 0).all(1)
-    parts = (flat.rows, centers, frames, tilts, low_pass, depths, flat.opacities)
     return FlatSurfels(*(part[keep] for part in parts))
 
 

@@ -22,8 +22,9 @@ _CODEBOOK_ROUNDS = 300
 _CELL_SAMPLES, _CELL_ROUNDS = 65536, 8
 _PROBES = (1, 2, 4, 8)
 """In how many cells a row looks for its entry, round by round; the last number goes on."""
-_BLOCK_ELEMENTS = 1 << 21
-"""Distances that are held at a time: 8 MiB."""
+_ROWS = 16384
+_BLOCK_ELEMENTS = 1 << 20
+"""Distances that are held at a time: 4 MiB."""
 
 
 def codebook(values: np.ndarray, size: int = 256, weights: np.ndarray | None = None) -> np.ndarray:
@@ -43,7 +44,7 @@ def codebook(values: np.ndarray, size: int = 256, weights: np.ndarray | None = N
         return np.pad(distinct, (0, size - len(distinct)), mode="edge")
     steps = np.diff(mass)
     first_moment = np.concatenate([[0.0], np.cumsum(ordered * steps, dtype=np.float64)])
-    entries = _companded(ordered, size)
+    entries = _companded(ordered, mass, size)
     for _ in range(_CODEBOOK_ROUNDS):
         ends = np.concatenate([[0], np.searchsorted(ordered, (entries[1:] + entries[:-1]) / 2), [len(ordered)]])
         counts, sums = np.diff(mass[ends]), np.diff(first_moment[ends])
@@ -61,9 +62,11 @@ def _few_distinct(ordered: np.ndarray, size: int) -> np.ndarray | None:
     return ordered[np.concatenate([[0], fresh])].astype(np.float32) if len(fresh) < size else None
 
 
-def _companded(ordered: np.ndarray, size: int) -> np.ndarray:
-    """`size` numbers f64 spread over ascending values with the cube root of their density."""
-    knots = ordered[np.linspace(0, len(ordered) - 1, min(_KNOTS, len(ordered))).astype(np.int64)].astype(np.float64)
+def _companded(ordered: np.ndarray, mass: np.ndarray, size: int) -> np.ndarray:
+    """`size` numbers f64 spread over ascending values with the cube root of their density. mass (N+1,): how much they
+    weigh up to each."""
+    places = np.searchsorted(mass[1:], np.linspace(0, mass[-1], _KNOTS)).clip(0, len(ordered) - 1)
+    knots = np.concatenate([ordered[:1], ordered[places], ordered[-1:]]).astype(np.float64)
     # Between neighbouring knots lies the same share of values: density ∝ 1 / gap, and ∛density · gap = gap^⅔.
     rising = np.concatenate([[0.0], np.cumsum(np.diff(knots) ** (2 / 3))])
     return np.interp((np.arange(size) + 0.5) / size * rising[-1], rising, knots)
@@ -110,7 +113,7 @@ def nearest_rows(rows: np.ndarray, entries: np.ndarray) -> Job[np.ndarray]:
         search.take(torch.from_numpy(np.ascontiguousarray(entries, np.float32)).to(device))
         for share in search.assign(_PROBES[-1]):
             yield Progress(share, 1, "Assigning the palette")
-        return search.labels().cpu().numpy()
+        return search.label.cpu().numpy()
 
 
 def distinct_rows(rows: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -130,43 +133,49 @@ def distinct_rows(rows: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray] 
 
 
 class _CellSearch:
-    """k-means of many entries in cells. `data` (N,D) f32 on the device that computes.
+    """k-means of many entries in cells, each row looking into the few cells whose centres are nearest to it. `data`
+    (N,D) f32 on the device that computes; `label` (N,) and `error` (N,): the entry of each row and how far it is,
+    squared.
 
-    Rows are kept sorted by their cell, so that those of a cell are one block and a matrix product finds the distances
-    to the entries of all cells around it.
+    Rank by rank the rows are taken cell by cell, so that one matrix product finds the distances of all rows of a cell.
     """
 
     def __init__(self, data: torch.Tensor, size: int) -> None:
         import torch
 
-        self.size = size
+        self.data, self.size = data, size
         self.random = torch.Generator().manual_seed(0)
-        cells = max(1, min(round(size**0.5), len(data)))
-        self.centers = self._coarse(data, cells)
-        cell = torch.cat([_nearest(block, self.centers)[0] for block in data.split(65536)])
-        self.order = torch.argsort(cell, stable=True)
-        self.data = data[self.order]
-        self.ends = torch.bincount(cell, minlength=cells).cumsum(0).tolist()
-        near = torch.cdist(self.centers, self.centers)
-        self.around = torch.argsort(near, 1)
+        self.centers = self._coarse(max(1, min(round(size**0.5), len(data))))
+        most = min(_PROBES[-1], len(self.centers))
+        near = [_distances(block, self.centers).topk(most, largest=False).indices for block in data.split(_ROWS)]
+        self.near = torch.cat(near).T.to(torch.int32).contiguous()
+        self._sorted: dict[int, tuple[torch.Tensor, list[int]]] = {}
 
-    def _coarse(self, data: torch.Tensor, cells: int) -> torch.Tensor:
+    def _coarse(self, cells: int) -> torch.Tensor:
         """Centres (cells,D): k-means of a sample."""
         import torch
 
-        picked = torch.randperm(len(data), generator=self.random)[:_CELL_SAMPLES].to(data.device)
-        sample = data[picked]
+        picked = torch.randperm(len(self.data), generator=self.random)[:_CELL_SAMPLES].to(self.data.device)
+        sample = self.data[picked]
         centers = sample[:cells].clone()
         for _ in range(_CELL_ROUNDS):
             label, _ = _nearest(sample, centers)
             centers, counts = _means(sample, label, centers)
             empty = torch.nonzero(counts == 0)[:, 0]
-            again = torch.randint(len(sample), (len(empty),), generator=self.random).to(data.device)
+            again = torch.randint(len(sample), (len(empty),), generator=self.random).to(self.data.device)
             centers[empty] = sample[again]
         return centers
 
-    def _blocks(self) -> list[slice]:
-        return [slice(start, end) for start, end in zip([0, *self.ends[:-1]], self.ends)]
+    def _cells(self, rank: int) -> list[torch.Tensor]:
+        """The rows whose nearest cell but `rank` is the first, the second … cell."""
+        import torch
+
+        if rank not in self._sorted:
+            cell = self.near[rank]
+            sizes = torch.bincount(cell, minlength=len(self.centers)).tolist()
+            self._sorted[rank] = torch.argsort(cell, stable=True).to(torch.int32), sizes
+        order, sizes = self._sorted[rank]
+        return order.split(sizes)
 
     def spread(self) -> None:
         """The first entries: rows drawn from each cell, more where there are more and where they differ more.
@@ -176,48 +185,55 @@ class _CellSearch:
         """
         import torch
 
-        errors = [(self.data[rows] - self.centers[cell]).square().sum().item() for cell, rows in self._numbered()]
-        sizes = [rows.stop - rows.start for rows in self._blocks()]
+        cells = self._cells(0)
+        errors = [(self.data[rows] - center).square().sum().item() for rows, center in zip(cells, self.centers)]
+        sizes = np.array([len(rows) for rows in cells])
         share = np.power(errors, 10 / 12)
         wanted = share / max(share.sum(), 1e-30) * self.size
         counts = np.minimum(np.maximum(np.floor(wanted), 1), sizes).astype(int)
         # What rounding and small cells left over goes where most is missing.
         while (left := self.size - counts.sum()) > 0 and (counts < sizes).any():
             most = np.argsort(np.where(counts < sizes, counts - wanted, np.inf))[:left]
-            counts[most] += counts[most] < np.array(sizes)[most]
-        picked = []
-        for count, rows in zip(counts, self._blocks()):
-            drawn = torch.randperm(rows.stop - rows.start, generator=self.random)[:count]
-            picked.append(drawn.to(self.data.device) + rows.start)
-        self.take(self.data[torch.cat(picked)[: self.size]])
-
-    def _numbered(self) -> enumerate[slice]:
-        return enumerate(self._blocks())
+            counts[most] += counts[most] < sizes[most]
+        drawn = []
+        for count, rows in zip(counts.tolist(), cells):
+            drawn.append(rows[torch.randperm(len(rows), generator=self.random)[:count].to(rows.device)])
+        self.take(self.data[torch.cat(drawn)[: self.size]])
 
     def take(self, entries: torch.Tensor) -> None:
-        """Goes on with these entries (P,D)."""
-        self.entries = entries
-        self.cell_of_entry, _ = _nearest(entries, self.centers)
-
-    def assign(self, probes: int) -> Job[None]:
-        """Finds the entry of every row in the `probes` cells around its own that have entries. Yields its share."""
+        """Goes on with these entries (P,D), each in the cell whose centre is nearest."""
         import torch
 
-        self.label = torch.empty(len(self.data), dtype=torch.int64, device=self.data.device)
-        self.error = torch.empty(len(self.data), device=self.data.device)
-        by_cell = torch.argsort(self.cell_of_entry, stable=True)
-        held = torch.bincount(self.cell_of_entry, minlength=len(self.centers))
-        lists = by_cell.split(held.tolist())
-        filled = (held > 0).tolist()
-        for cell, rows in self._numbered():
-            around = [other for other in self.around[cell].tolist() if filled[other]][:probes]
-            candidates = torch.cat([lists[other] for other in around])
-            step = max(1, _BLOCK_ELEMENTS // len(candidates))
-            for start in range(rows.start, rows.stop, step):
-                part = slice(start, min(start + step, rows.stop))
-                label, self.error[part] = _nearest(self.data[part], self.entries[candidates])
-                self.label[part] = candidates[label]
-            yield rows.stop / len(self.data)
+        self.entries = entries
+        cell, _ = _nearest(entries, self.centers)
+        held = torch.bincount(cell, minlength=len(self.centers)).tolist()
+        self.members = torch.argsort(cell, stable=True).split(held)
+
+    def assign(self, probes: int) -> Job[None]:
+        """Finds the entry of every row in the `probes` cells nearest to it. Yields its share."""
+        import torch
+
+        device, probes = self.data.device, min(probes, len(self.near))
+        self.label = torch.zeros(len(self.data), dtype=torch.int64, device=device)
+        self.error = torch.full((len(self.data),), torch.inf, device=device)
+        for rank in range(probes):
+            done = 0
+            for rows, members in zip(self._cells(rank), self.members):
+                done += len(rows)
+                if len(members) and len(rows):
+                    for part in rows.split(max(1, _BLOCK_ELEMENTS // len(members))):
+                        self._compare(part, members)
+                    yield (rank + done / len(self.data)) / probes
+        # Rows around which no cell has entries.
+        for part in torch.nonzero(self.error == torch.inf)[:, 0].split(max(1, _BLOCK_ELEMENTS // len(self.entries))):
+            self.label[part], self.error[part] = _nearest(self.data[part], self.entries)
+
+    def _compare(self, rows: torch.Tensor, members: torch.Tensor) -> None:
+        """Lets rows take one of these entries where it is nearer than what they have."""
+        label, error = _nearest(self.data[rows], self.entries[members])
+        nearer = error < self.error[rows]
+        rows = rows[nearer]
+        self.error[rows], self.label[rows] = error[nearer], members[label[nearer]]
 
     def improve(self, probes: int) -> Job[None]:
         """One round: assigns the rows and moves the entries to their means; those without rows go where the error is
@@ -227,25 +243,20 @@ class _CellSearch:
         yield from self.assign(probes)
         entries, counts = _means(self.data, self.label, self.entries)
         empty = torch.nonzero(counts == 0)[:, 0]
-        worst = torch.topk(self.error, len(empty)).indices
-        entries[empty] = self.data[worst]
+        entries[empty] = self.data[torch.topk(self.error, len(empty)).indices]
         self.take(entries)
 
-    def labels(self) -> torch.Tensor:
-        """The entry of every row, in the order of the rows that were given."""
-        import torch
 
-        out = torch.empty_like(self.label)
-        out[self.order] = self.label
-        return out
+def _distances(rows: torch.Tensor, entries: torch.Tensor) -> torch.Tensor:
+    """Squared distances (n,m), less the squared length of the row."""
+    import torch
+
+    return torch.addmm(entries.square().sum(1), rows, entries.T, alpha=-2)
 
 
 def _nearest(rows: torch.Tensor, entries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The index of the entry nearest to each row, and its squared distance."""
-    import torch
-
-    products = torch.addmm(entries.square().sum(1), rows, entries.T, alpha=-2)
-    least, label = products.min(1)
+    least, label = _distances(rows, entries).min(1)
     return label, least + rows.square().sum(1)
 
 

@@ -155,6 +155,7 @@ class SplatColumns:
         """The asset, with sentences about what was wrong in the rows."""
         warnings = provenance.warnings
         if self.dropped:
+            provenance.dropped = self.dropped
             warnings.append(f"{self.dropped:,} of {self.element.count:,} splats held NaN or infinite values; left out.")
         zero = int((~self.rotations.any(1)).sum())
         if zero:

@@ -45,8 +45,8 @@ def plain(asset: Gaussians) -> Job[Gaussians]:
     arrays = [asset.means, log_scales, rotations, logit_opacities, asset.sh]
     if not sound.all():
         arrays = [array[sound] for array in arrays]
-    told = TrainerNotes(notes.antialiasing, notes.kernel, notes.color_space, up)
-    return Gaussians(asset.name, *arrays, notes=told)
+    noted = TrainerNotes(notes.antialiasing, notes.kernel, notes.color_space, up)
+    return Gaussians(asset.name, *arrays, notes=noted)
 
 
 def _three(log_scales: np.ndarray) -> np.ndarray:
@@ -95,6 +95,7 @@ def received(path: Path, splats: Gaussians) -> Job[list[Gaussians]]:
             raise BadFile(path, "holds no splat whose values are all finite")
         for name in ("means", "log_scales", "rotations", "logit_opacities", "sh"):
             setattr(splats, name, getattr(splats, name)[sound])
+        splats.provenance.dropped = count - int(sound.sum())
         warnings.append(f"{count - sound.sum():,} of {count:,} splats held NaN or infinite values; left out.")
     if odd:
         warnings.append(f"{odd:,} splats have sizes beyond e^±{LARGEST_LOG_SCALE:g} and are given that size.")

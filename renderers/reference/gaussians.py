@@ -128,9 +128,9 @@ def _project_all(gaussians: Gaussians, camera: Camera) -> Job[FlatSplats | FlatS
 
 def _values(gaussians: Gaussians, flat: FlatSplats | FlatSurfels, camera: Camera) -> Job[np.ndarray]:
     """What a tile needs of each splat, (n,m) f32: opacity, depth, colour (3), centre (2), and then of ellipses the
-    conic (3), of surfels the centre of the low-pass filter (2), p.z of the centre, and the homography (9)."""
+    conic (3), of surfels the centre of the low-pass filter (2), the homography (9), tilts and away (2 each)."""
     if isinstance(flat, FlatSurfels):
-        shape = [flat.low_pass, flat.fronts()[:, None], flat.homographies().reshape(-1, 9)]
+        shape = [flat.low_pass, flat.homographies().reshape(-1, 9), flat.tilts, flat.away]
     else:
         shape = [flat.conics()]
     colors = yield from _colors(gaussians, flat, camera)
@@ -211,10 +211,12 @@ class _Tile:
             squares = splats[:, 7] * dx * dx + splats[:, 9] * dy * dy + 2 * splats[:, 8] * dx * dy
             return squares, splats[None, :, 1]
         screen = ((self.x - splats[:, 7]) ** 2 + (self.y - splats[:, 8]) ** 2) / LOW_PASS_PX2
-        h = splats[:, 10:19].T
+        h, (a, b), (along_u, along_v) = splats[:, 9:18].T, splats[:, 18:20].T, splats[:, 20:22].T
         px, py, pz = (h[i] * dx + h[i + 1] * dy + h[i + 2] for i in (0, 3, 6))
-        depths = splats[:, 1] * splats[:, 9] / pz
-        plane = torch.where((pz > 0) & (depths > NEAR), (px * px + py * py) / (pz * pz), torch.inf)
+        u, v = px / pz, py / pz
+        before = (pz > 0) & (splats[:, 1] * (1 + a * u + b * v) > NEAR)
+        plane = torch.where(before, u * u + v * v, torch.inf)
+        depths = splats[:, 1] + along_u * u + along_v * v
         nearer = plane <= screen
         return torch.where(nearer, plane, screen), torch.where(nearer, depths, splats[:, 1])
 

@@ -3,7 +3,8 @@
 // splat_surfels.py.
 //
 // DEGREE: up to which band colours are drawn. DOTS, SURFEL or SOLID: what is drawn in place of the ellipse that the
-// linear map at the centre makes. FLAT: splats have no thickness. DEPTHS: tints are depths. WARP: splats follow the nodes of a warp; STRAIN: and show how much. What describes
+// linear map at the centre makes. FLAT: splats have no thickness. DEPTHS: tints are the depth,
+// and how it grows along both axes. WARP: splats follow the nodes of a warp; STRAIN: and show how much. What describes
 // the textures: common/splat_texels.glsl.
 
 #define MODE_DEPTH 1
@@ -259,6 +260,9 @@ void main() {
     vec2 scale = orthographic ? focal : focal / depth;
     vec3 u = (rows[0] + slope.x * rows[2]) * scale.x, v = (rows[1] + slope.y * rows[2]) * scale.y;
     vec3 w = orthographic ? vec3(0.0) : -rows[2] / depth;
+#ifdef DEPTHS
+    tint.gb = -rows[2].xy;
+#endif
 #ifdef SURFEL
     projectSurfel(u, v, w, opacity);
 #else

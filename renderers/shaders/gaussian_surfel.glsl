@@ -4,8 +4,8 @@
 // (p.x, p.y) / p.z with p = (x·(w,1) − (u,0)) × (y·(w,1) − (v,0)), linear in the pixel (Huang et al. 2024, eq. 10). No
 // surfel is thinner than a screen Gaussian of σ = √½ px.
 //
-// What RINGS and OVERDRAW make of it: common/splat_alpha.glsl. DEPTHS: colours are distances of centres, and those of
-// the places that are seen are shown.
+// What RINGS and OVERDRAW make of it: common/splat_alpha.glsl. DEPTHS: colours are depths of centres
+// and how they grow along both axes.
 
 #ifdef VERTEX_SHADER
 #include "common/splat_outline.glsl"
@@ -55,7 +55,7 @@ void main() {
     float square = hit.z * front > 0.0 ? dot(t, t) : 3e38, screen = 2.0 * dot(off, off);
     vec4 seen = color;
 #ifdef DEPTHS
-    seen.rgb = depthColor(square <= screen ? color.r * front / hit.z : color.r);
+    seen.rgb = depthColor(color.r + (square <= screen ? dot(color.gb, t) : 0.0));
 #endif
     fragment = splatFragment(seen, min(square, screen));
 }

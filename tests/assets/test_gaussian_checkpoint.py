@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assets.errors import BadFile
 from assets.formats import detect, open_path
 from assets.gaussians import Gaussians
 from assets.progress import run
+from assets.splats.checkpoint import find_splats
 from assets.splats.spherical_harmonics import C0
 from tests.assets.splat_comparison import read
 from tests.assets.splat_files import random_splats
@@ -215,3 +218,14 @@ def test_nothing_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         except BadFile as error:
             assert "could run programs" in str(error)
     assert not (tmp_path / "ran").exists()
+
+
+NAMES = st.sampled_from(["means", "a.means", "scales", "a.scales", "a.quats", "quats", "a.opacities", "opacities"])
+NAMES = st.one_of(NAMES, st.sampled_from(["a.sh0", "sh0", "a.shN", "a.features_dc", "1", "2", "3", "4", "5", "6", ""]))
+SHAPES = st.lists(st.sampled_from([0, 1, 2, 3, 4, 7]), max_size=4).map(tuple)
+
+
+@given(shapes=st.dictionaries(NAMES, SHAPES, max_size=9))
+def test_any_shapes_are_looked_at(shapes: dict[str, tuple[int, ...]]) -> None:
+    found = find_splats(shapes)
+    assert found is None or {found.means, found.scales, found.rotations, found.opacities, found.first} <= set(shapes)

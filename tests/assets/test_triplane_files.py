@@ -299,8 +299,10 @@ def test_headers_of_numpy_files_are_not_trusted(tmp_path: Path) -> None:
     assert "more values" in refused(tmp_path / "huge.npz")
 
 
-def test_gaussians_in_a_torch_file_are_recognised_as_such(shared: Path) -> None:
-    sentence = refused(shared / "data" / "gaussians" / "synthetic" / "gsplat_ckpt_handmade.pt")
+def test_gaussians_in_other_containers_are_recognised_as_such(tmp_path: Path) -> None:
+    arrays = {name: np.zeros((9, 3), np.float32) for name in ("splats.means", "splats.scales", "splats.sh0")}
+    np.savez(tmp_path / "splats.npz", **arrays)
+    sentence = refused(tmp_path / "splats.npz")
     assert "Gaussian splats" in sentence and "splats.means" in sentence
 
 

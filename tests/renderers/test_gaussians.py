@@ -92,6 +92,7 @@ def scenes() -> dict[str, tuple[Gaussians, Camera]]:
         ("min_opacity", 0.4),
         ("max_opacity", 0.7),
         ("max_scale", 0.2),
+        ("max_radius", 15.0),
     ):
         shown = random_splats(300)
         shown.set_display(name, value)
@@ -113,7 +114,8 @@ def test_every_display_setting_changes_the_picture(drawn) -> None:
     renderer = drawn(splats)
     whole = picture(renderer, CAMERA)
     settings = {"mode": "depth", "sh_degree": 0, "size": 2.0, "min_opacity": 0.6, "max_opacity": 0.6, "max_scale": 0.1}
-    assert settings.keys() == {setting.name for setting in splats.display_type.settings()}
+    settings["max_radius"] = 12.0
+    assert settings.keys() == {setting.name for setting in splats.settings()}
     for name, value in settings.items():
         before = getattr(splats.display, name)
         splats.set_display(name, value)
@@ -219,7 +221,7 @@ def test_an_asset_in_several_textures_looks_the_same(drawn, monkeypatch: pytest.
 def test_pieces_of_any_size_give_the_same_picture(drawn, monkeypatch: pytest.MonkeyPatch) -> None:
     splats = random_splats(2500)
     whole = picture(drawn(splats), CAMERA)
-    monkeypatch.setattr(gaussians_module, "_LARGEST_PIECE", 100)
+    monkeypatch.setattr(gaussians_module, "_RECORDS_BYTES", 48 * 100)
     renderer = drawn(splats)
     np.testing.assert_array_equal(picture(renderer, CAMERA), whole)
 
