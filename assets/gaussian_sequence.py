@@ -63,9 +63,9 @@ class GaussianSequence(Gaussians):
         return super().facts() | {"frames": str(len(self.frames)), "frame": f"{self.display.time} ({file})"}
 
     def settings(self) -> tuple[Setting, ...]:
-        last = len(self.frames) - 1
-        declared = super().settings()
-        return tuple(replace(entry, high=last) if entry.name == "time" else entry for entry in declared)
+        mode, *others = super().settings()
+        time = replace(self.display_type.setting("time"), high=len(self.frames) - 1)
+        return (mode, time, *(entry for entry in others if entry.name != "time"))
 
     def set_display(self, name: str, value: Any) -> None:
         if name != "time":

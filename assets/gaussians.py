@@ -36,9 +36,7 @@ class GaussiansDisplay(Display):
     extent: float = setting(
         2.0, "Extent", "How far ellipsoids and rings reach", low=1.0, high=3.0, step=0.1, unit="σ", slider=True
     )
-    min_opacity: float = setting(
-        0.0, "Opacity from", "Hide fainter splats", low=0.0, high=1.0, step=0.01, slider=True
-    )
+    min_opacity: float = setting(0.0, "Opacity from", "Hide fainter splats", low=0.0, high=1.0, step=0.01, slider=True)
     max_opacity: float = setting(1.0, "Opacity to", "Hide denser splats", low=0.0, high=1.0, step=0.01, slider=True)
     max_scale: float = setting(
         1.0,

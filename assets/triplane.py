@@ -102,6 +102,7 @@ class Triplane(Asset):
             facts["outputs"] = ", ".join(outputs)
         if self.grid is not None:
             facts["baked"] = " × ".join(str(int(count)) for count in self.grid.resolution)
+            facts["baked"] += f" ({self.grid.ended})" if self.grid.ended else ""
             facts["bricks"] = f"{len(self.grid.samples)}, {self.grid.nbytes / 1e6:.0f} MB"
         return facts
 

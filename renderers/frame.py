@@ -43,11 +43,13 @@ SLICE_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Hit:
-    """What is seen at a pixel: the asset, the world point (3,) f64, and its distance along the viewing axis."""
+    """What is seen at a pixel: the asset, the world point (3,) f64, its distance along the viewing axis, and which
+    element of the asset it is, where that can be told."""
 
     asset: Asset
     point: np.ndarray
     depth: float
+    element: int | None = None
 
 
 class Frame:
@@ -267,9 +269,9 @@ class Frame:
         found: Hit | None = None
         for asset in scene.visible():
             renderer = self._renderers.get(asset)
-            depth = renderer.pick_depth(camera, x, y) if renderer else None
-            if depth is not None and (found is None or depth < found.depth):
-                found = Hit(asset, camera.unproject(x, y, depth), depth)
+            picked = renderer.pick(camera, x, y) if renderer else None
+            if picked is not None and (found is None or picked.depth < found.depth):
+                found = Hit(asset, camera.unproject(x, y, picked.depth), picked.depth, picked.element)
         return found
 
     def dispose(self) -> None:

@@ -1,11 +1,12 @@
 """Splats by rasterising: each is projected once, then drawn as a quad, back to front.
 
 The GPU holds the splats in the order in which they matter (`Gaussians.order`), in textures, so that any first part of
-them is a coarse picture of all. A frame orders what it draws by depth (splat_order.py) and then goes through it in
-pieces: one pass runs the vertex shader once per splat and captures ellipse and colour by transform feedback, the next
-draws those as instances of a quad (splat_shapes.py says as what). So projection and colour are computed once, not at each corner, and the captured
-records need room for one piece only. Under a warp, splats are ordered where it moves them (splat_moving.py) and the
-projection bends each. Needs no more than OpenGL 4.1.
+them is a coarse picture of all. A frame orders what it draws by depth (splat_order.py, or splat_sort.py on a card) and
+then goes through it in pieces: one pass runs the vertex shader once per splat and captures its shape in the picture and
+its colour by transform feedback, the next draws those as instances of a quad, or as what else splat_shapes.py says. So
+projection and colour are computed once, not at each corner, and the captured records need room for one piece only.
+Under a warp, splats are ordered where it moves them (splat_moving.py) and the projection bends each. Needs no more than
+OpenGL 4.1.
 """
 
 from __future__ import annotations
@@ -24,15 +25,19 @@ from assets.gaussians import Gaussians
 from .camera import Camera
 from .framing import depth_extent
 from .gl.buffer import Buffer, VertexArray
+from .gl.context import capabilities
 from .gl.program import Program
 from .pacing import Pacer
-from .renderer import Renderer, RendererRecord, Stage, View
+from .renderer import Picked, Renderer, RendererRecord, Stage, View
 from .skinning import STRAINED, WARPED, Skinning, centre_of, from_centre
+from .splat_lights import DEFINES, SplatLights
 from .splat_moving import SplatMover, capture
-from .splat_order import SplatOrder, frustum_of
-from .splat_picking import median_depth
+from .splat_order import Frustum, SplatOrder, frustum_of
+from .splat_picking import PickedSplat, median_splat
+from .splat_points import runs_of
 from .splat_projection import DOT_PX, MARGIN, camera_matrix, diagonal_of, largest_radius
 from .splat_shapes import PAINTS, Shape, shape_of
+from .splat_sort import SplatSort
 from .splat_textures import LAYOUT, SplatTextures
 
 _RECORDS_BYTES = 48 * 262144
@@ -52,11 +57,14 @@ class GaussiansRenderer(Renderer):
         self._textures: SplatTextures | None = None
         self._order: SplatOrder | None = None
         self._mover: SplatMover | None = None
+        self._sort: SplatSort | None = None
         self._skinning = Skinning(self._upload_binding)
+        self._lights = SplatLights()
         self._programs: dict[tuple, Program] = {}
         self._indices: Buffer | None = None
         self._records: Buffer | None = None
-        self._quads: dict[int, VertexArray] = {}
+        self._feeds: dict[tuple, VertexArray] = {}
+        self._fed: dict[tuple, int] = {}
         self._source: VertexArray | None = None
         self._pacer: Pacer | None = None
 
@@ -67,15 +75,19 @@ class GaussiansRenderer(Renderer):
             self._follow()
         if "warp" in self._stale:
             self._follow()
+        if "highlight" in self._stale:
+            self._lights.follow(self.asset.lit(), self._textures.count)
         self._stale.clear()
-        while not self._textures.complete or self._skinning.busy:
-            if self._textures.complete:
+        while not self._textures.complete or self._skinning.busy or self._lights.busy:
+            if self._textures.complete and self._lights.busy:
+                self._lights.upload_some(self._textures)
+            elif self._textures.complete:
                 self._skinning.upload_some()
             else:
                 self._textures.upload_some(self.asset)
             if time.perf_counter() >= end:
                 break
-        return self._textures.complete and not self._skinning.busy
+        return self._textures.complete and not self._skinning.busy and not self._lights.busy
 
     def _follow(self) -> None:
         self._skinning.follow(self.asset.warp, [len(self.asset)])
@@ -102,13 +114,18 @@ class GaussiansRenderer(Renderer):
         self._free_data()
         self._textures = SplatTextures(self.asset)
         self._order = SplatOrder(self._textures.positions, self._textures.reaches)
+        self._lights.follow(self.asset.lit(), self._textures.count)
         self._diagonal = diagonal_of(self.asset)
         if self._records is None:
             self._pacer = Pacer(_SOFTWARE_PIECE)
             self._records = Buffer(nbytes=_RECORDS_BYTES, usage=GL.GL_STREAM_COPY)
             self._source = VertexArray()
-        self._indices = Buffer(nbytes=max(4, 4 * self._textures.count), usage=GL.GL_STREAM_DRAW)
-        self._source.attribute(0, self._indices, 1, np.uint32, integer=True)
+        if capabilities().sorts and SplatSort.fits(self._textures.count):
+            self._sort = SplatSort(self._textures)
+        else:
+            self._indices = Buffer(nbytes=max(4, 4 * self._textures.count), usage=GL.GL_STREAM_DRAW)
+        indices = self._sort.indices if self._sort else self._indices
+        self._source.attribute(0, indices, 1, np.uint32, integer=True)
 
     def draw(self, view: View) -> Iterator[None]:
         textures = self._textures
@@ -117,52 +134,89 @@ class GaussiansRenderer(Renderer):
         count = max(1, min(textures.filled, round(textures.filled * view.quality.detail)))
         matrix, shape = camera_matrix(self.asset, view.camera), shape_of(self.asset)
         frustum = frustum_of(view.camera, matrix, self._size(view, shape))
-        order, warp, generation = self._order, self._skinning.begin(view), self._skinning.generation
-        if warp is not None and self._skinning.nodes.moving:
-            yield from self._mover.steps(warp, count)
-            order = self._mover.order
-        for visible in order.steps(count, frustum):
-            if visible is None:
+        warp, generation = self._skinning.begin(view), self._skinning.generation
+        seen = None
+        for seen in self._ordered(count, frustum, warp):
+            if seen is None:
                 yield
-        if textures is not self._textures or generation != self._skinning.generation:
+        if seen is None or self._is_freed(textures, generation):
             return
-        self._indices.write(visible)
-        project, paint = self._prepared_programs(view, shape, warp)
-        quads, first = self._quads_of(shape), 0
-        while first < len(visible):
-            if textures is not self._textures or generation != self._skinning.generation:
+        project, paints = self._prepared_programs(view, shape, warp)
+        first = 0
+        while first < seen:
+            if self._is_freed(textures, generation):
                 return
             started = self._pacer.begin()
-            piece = min(self._pacer.elements, len(visible) - first, _RECORDS_BYTES // shape.record_bytes)
+            piece = min(self._pacer.elements, seen - first, _RECORDS_BYTES // shape.record_bytes)
             self._project(project, first, piece)
-            paint.use()
-            quads.bind()
             with _blending(shape):
-                GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, piece)
+                self._paint(shape, paints, piece, view)
             self._pacer.finish(started, piece)
             first += piece
             yield
 
-    def _quads_of(self, shape: Shape) -> VertexArray:
-        """What feeds the records of `shape` to its program, an instance each."""
-        count = len(shape.captures)
-        if count not in self._quads:
-            quads = self._quads[count] = VertexArray()
-            for location in range(count):
-                place = {"stride": shape.record_bytes, "offset": 16 * location, "divisor": 1}
-                quads.attribute(location, self._records, 4, **place)
-        return self._quads[count]
+    def _is_freed(self, textures: SplatTextures, generation: int) -> bool:
+        """Whether a picture in the making reads what is not there any more."""
+        return textures is not self._textures or generation != self._skinning.generation
+
+    def _ordered(self, count: int, frustum: Frustum, warp: Warp | None) -> Iterator[int | None]:
+        """Writes those of the first `count` splats that can be seen into the index buffer, in the order in which they
+        are blended; yields None meanwhile, then how many they are."""
+        moving, textures, generation = self._skinning.nodes.moving, self._textures, self._skinning.generation
+        if self._sort is not None:
+            yield self._sort.sort(count, frustum, self._skinning, warp if moving else None)
+            return
+        order = self._order
+        if warp is not None and moving:
+            yield from self._mover.steps(warp, count)
+            order = self._mover.order
+        for visible in order.steps(count, frustum):
+            if visible is None:
+                yield None
+        if not self._is_freed(textures, generation):
+            self._indices.write(visible)
+            yield len(visible)
+
+    def _paint(self, shape: Shape, paints: dict[bool, Program], count: int, view: View) -> None:
+        """Draws the first `count` records, in their order."""
+        runs = [(0, count, False)]
+        if True in paints:
+            records = self._records.read(np.float32, count * shape.record_bytes // 4).reshape(count, -1)
+            runs = runs_of(records, np.array([view.width, view.height]))
+        for first, count, as_points in runs:
+            paints[as_points].use()
+            self._feed(shape, 0 if as_points else first, as_points)
+            if as_points:
+                GL.glDrawArrays(GL.GL_POINTS, first, count)
+            else:
+                GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, count)
+
+    def _feed(self, shape: Shape, first: int, as_points: bool) -> None:
+        """Feeds the records from `first` on to a program, each to a vertex or to an instance."""
+        key = shape.captures, as_points
+        feed = self._feeds.get(key)
+        if feed is None:
+            feed = self._feeds[key] = VertexArray()
+        feed.bind()
+        if self._fed.get(key) != first:
+            self._fed[key], size = first, shape.record_bytes
+            for location in range(len(shape.captures)):
+                place = {"stride": size, "offset": first * size + 16 * location, "divisor": int(not as_points)}
+                feed.attribute(location, self._records, 4, **place)
 
     def _project(self, program: Program, first: int, count: int) -> None:
         """Turns `count` splats from `first` in the index buffer into records."""
         program.use()
         self._textures.bind()
         self._skinning.nodes.bind(program, self._textures.free_unit)
+        if self._lights.on:
+            self._lights.bind(self._lights_unit)
         self._source.bind()
         capture(self._records, first, count)
 
-    def _prepared_programs(self, view: View, shape: Shape, warp: Warp | None) -> tuple[Program, Program]:
-        """The two programs, with what is the same for all splats of this view."""
+    def _prepared_programs(self, view: View, shape: Shape, warp: Warp | None) -> tuple[Program, dict[bool, Program]]:
+        """The programs that project, and that draw as quads (False) or points (True), with what is the same for all
+        splats of this view."""
         display, camera = self.asset.display, self._camera_uniforms(view, warp)
         defines = LAYOUT | shape.project
         defines |= {
@@ -172,10 +226,13 @@ class GaussiansRenderer(Renderer):
         }
         strained = warp is not None and (view.heat is self.asset or view.stretch)
         defines |= (WARPED if warp is not None else {}) | (STRAINED if strained else {})
-        depths = {"DEPTHS": 1} if shape.depths and not strained else {}
+        defines |= DEFINES if self._lights.on else {}
+        depths = {"DEPTHS": 1} if shape.depths and not strained and not self._lights.on else {}
         project = self._program("gaussian_project.glsl", defines | depths, shape.captures)
         project.use()
         self._textures.set_uniforms(project)
+        if self._lights.on:
+            project.set(lit=self._lights_unit)
         project.set(**camera)
         project.set(
             compensate=self.asset.notes.antialiasing == "mip",
@@ -189,10 +246,13 @@ class GaussiansRenderer(Renderer):
             showHeat=view.heat is self.asset,
             showStretch=view.stretch,
         )
-        paint = self._program(shape.program, shape.paint | depths, ())
-        paint.use()
-        paint.set(extent=float(display.extent), **{name: camera[name] for name in _PAINT_UNIFORMS})
-        return project, paint
+        paints = {False: self._program(shape.program, shape.paint | depths, ())}
+        if shape.as_points and capabilities().software:
+            paints[True] = self._program(shape.program, shape.paint | {"POINTS": 1}, ())
+        for paint in paints.values():
+            paint.use()
+            paint.set(extent=float(display.extent), **{name: camera[name] for name in _PAINT_UNIFORMS})
+        return project, paints
 
     def _size(self, view: View, shape: Shape) -> float:
         """Factor on all sizes: where splats are left out, the others grow to close some of the gaps."""
@@ -237,36 +297,52 @@ class GaussiansRenderer(Renderer):
             self._programs[key] = Program(file, defines, captures)
         return self._programs[key]
 
+    @property
+    def _lights_unit(self) -> int:
+        """The texture unit of what is lit, behind those of the splats and of a warp's nodes."""
+        return self._textures.free_unit + 1
+
+    def pick(self, camera: Camera, x: float, y: float) -> Picked | None:
+        found = self.pick_splat(camera, x, y)
+        return Picked(found.depth, found.row) if found else None
+
     def pick_depth(self, camera: Camera, x: float, y: float) -> float | None:
+        found = self.pick_splat(camera, x, y)
+        return found.depth if found else None
+
+    def pick_splat(self, camera: Camera, x: float, y: float) -> PickedSplat | None:
+        """The splat that is seen at the pixel position (x, y): with it, half of the light is gone."""
         if self._textures is None or not self._textures.filled:
             return None
         rows, order, warp = self._textures.rows(slice(0, self._textures.filled)), self._order, self._skinning.begin()
         if warp is not None and self._skinning.nodes.moving:
             self._mover.move(warp, len(rows))
             order = self._mover.order
-        return median_depth(self.asset, order, rows, camera, x, y, self._diagonal, warp)
+        return median_splat(self.asset, order, rows, camera, x, y, self._diagonal, warp)
 
     @property
     def gpu_bytes(self) -> int:
         textures = self._textures.nbytes if self._textures else 0
-        held = (self._indices, self._records, self._mover, self._skinning.nodes)
+        held = (self._indices, self._sort, self._records, self._mover, self._skinning.nodes, self._lights)
         return textures + sum(item.nbytes for item in held if item)
 
     def _free_data(self) -> None:
         self._skinning.clear()
-        for owner in (self._textures, self._indices, self._mover):
+        self._lights.delete()
+        for owner in (self._textures, self._indices, self._sort, self._mover):
             if owner:
                 owner.delete()
-        self._mover = None
+        self._mover = self._sort = None
         self._textures = self._indices = None
 
     def dispose(self) -> None:
         self._free_data()
-        for owner in (self._records, self._source, *self._quads.values(), *self._programs.values()):
+        for owner in (self._records, self._source, *self._feeds.values(), *self._programs.values()):
             if owner:
                 owner.delete()
         self._records = self._source = None
-        self._quads.clear()
+        self._feeds.clear()
+        self._fed.clear()
         self._programs.clear()
 
 
@@ -275,9 +351,13 @@ def _blending(shape: Shape) -> Iterator[None]:
     """What a frame does not set for its stage, and finds again as it was."""
     if shape.solid:
         GL.glDepthMask(True)
+    if shape.as_points:
+        GL.glEnable(GL.GL_PROGRAM_POINT_SIZE)
     if shape.adds:
         GL.glBlendFuncSeparate(GL.GL_ONE, GL.GL_ONE, GL.GL_ONE, GL.GL_ONE_MINUS_SRC_ALPHA)
     yield
+    if shape.as_points:
+        GL.glDisable(GL.GL_PROGRAM_POINT_SIZE)
     if shape.solid:
         GL.glDepthMask(False)
     if shape.adds:

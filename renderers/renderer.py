@@ -78,6 +78,14 @@ class View:
         return self.camera.height
 
 
+@dataclass(frozen=True)
+class Picked:
+    """depth: distance along the viewing axis. element: which row of the asset it is, where that can be told."""
+
+    depth: float
+    element: int | None = None
+
+
 class Renderer(ABC):
     """Draws one asset. Owns its GL objects; everything here happens on the thread of the GL context.
 
@@ -117,6 +125,11 @@ class Renderer(ABC):
     def gpu_bytes(self) -> int:
         """An estimate of the GPU memory in use, in bytes."""
         return 0
+
+    def pick(self, camera: Camera, x: float, y: float) -> Picked | None:
+        """What is seen of this asset alone at pixel position (x, y), or None."""
+        depth = self.pick_depth(camera, x, y)
+        return None if depth is None else Picked(depth)
 
     def pick_depth(self, camera: Camera, x: float, y: float) -> float | None:
         """Distance along the viewing axis to what is seen of this asset alone at pixel position (x, y), or None.

@@ -79,10 +79,10 @@ def seen(positions: np.ndarray, reaches: np.ndarray, frustum: Frustum) -> tuple[
     indices, depths = [], []
     for start in range(0, positions.shape[1], _BLOCK):
         block, reach = positions[:, start : start + _BLOCK], reaches[start : start + _BLOCK]
-        depth = _distances(block, frustum, 0)
+        depth = distances(block, frustum, 0)
         inside = depth > 0
         for row in range(1, len(frustum.normals)):
-            inside &= _distances(block, frustum, row) > -frustum.reaches[row] * reach
+            inside &= distances(block, frustum, row) > -frustum.reaches[row] * reach
         found = np.flatnonzero(inside)
         indices.append(found.astype(np.uint32) + np.uint32(start))
         depths.append(depth[found])
@@ -91,7 +91,7 @@ def seen(positions: np.ndarray, reaches: np.ndarray, frustum: Frustum) -> tuple[
     return np.concatenate(indices), np.concatenate(depths)
 
 
-def _distances(block: np.ndarray, frustum: Frustum, row: int) -> np.ndarray:
+def distances(block: np.ndarray, frustum: Frustum, row: int) -> np.ndarray:
     """Distances of points (3,n) from one side of the frustum."""
     x, y, z = frustum.normals[row]
     out = block[0] * x

@@ -1,6 +1,8 @@
-"""What is seen of splats at one pixel: the depth at which half of the light is gone."""
+"""What is seen of splats at one pixel: the depth at which half of the light is gone, and the splat that takes it."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,12 +10,23 @@ from assets.deform.warp import Warp
 from assets.gaussians import Gaussians
 
 from .camera import Camera
-from .splat_order import SplatOrder, frustum_of, seen
+from .splat_order import Frustum, SplatOrder, distances, frustum_of
 from .splat_projection import camera_matrix
 from .splat_surfels import project_as_drawn
 
+_BLOCK = 65536
+_FIRST_PIECE = 128
 
-def median_depth(
+
+@dataclass(frozen=True)
+class PickedSplat:
+    """row: which of the asset's. depth: distance of its centre along the viewing axis, the median of what is seen."""
+
+    row: int
+    depth: float
+
+
+def median_splat(
     asset: Gaussians,
     order: SplatOrder,
     rows: np.ndarray,
@@ -22,18 +35,47 @@ def median_depth(
     y: float,
     diagonal: float,
     warp: Warp | None = None,
-) -> float | None:
-    """Distance along the viewing axis at which the splats in front have taken half of the light at the picture
-    position (x, y), or None where more than half passes all of them. `rows` are the asset's rows that `order` holds,
-    moved by `warp` where there is one.
+) -> PickedSplat | None:
+    """The splat with which those in front have taken half of the light at the picture position (x, y), or None where
+    more than half passes all of them. `rows` are the asset's rows that `order` holds, moved by `warp` where there is
+    one.
 
     The median is where a viewer sees a surface; the nearest centre may be a faint floater in front of it.
     """
-    matrix = camera_matrix(asset, camera)
-    frustum = frustum_of(camera, matrix, asset.display.size, (x, y, x, y))
-    indices, _ = seen(order.positions[:, : len(rows)], order.reaches[: len(rows)], frustum)
-    flat = project_as_drawn(asset, rows[indices], camera, diagonal, warp)
-    nearest_first = np.argsort(flat.depths, kind="stable")
-    through = np.cumprod(1 - flat.alphas(x, y)[nearest_first])
-    halfway = int(np.searchsorted(-through, -0.5))
-    return float(flat.depths[nearest_first[halfway]]) if halfway < len(through) else None
+    frustum = frustum_of(camera, camera_matrix(asset, camera), asset.display.size, (x, y, x, y))
+    near = _along(order.positions[:, : len(rows)], order.reaches[: len(rows)], frustum)
+    through, start, piece = 1.0, 0, _FIRST_PIECE
+    while start < len(near):
+        flat = project_as_drawn(asset, rows[near[start : start + piece]], camera, diagonal, warp)
+        start, piece = start + piece, 2 * piece
+        nearest_first = np.argsort(flat.depths, kind="stable")
+        left = through * np.cumprod(1 - flat.alphas(x, y)[nearest_first])
+        halfway = int(np.searchsorted(-left, -0.5))
+        if halfway < len(left):
+            found = nearest_first[halfway]
+            return PickedSplat(int(flat.rows[found]), float(flat.depths[found]))
+        through = float(left[-1]) if len(left) else through
+    return None
+
+
+def _along(positions: np.ndarray, reaches: np.ndarray, frustum: Frustum) -> np.ndarray:
+    """Which splats at `positions` (3,n) with `reaches` (n,) may touch a frustum as narrow as a pixel, nearest first.
+
+    Two opposite sides leave so few that the others need not look at all of them, unlike in `splat_order.seen`.
+    """
+    found, depths = [], []
+    for start in range(0, positions.shape[1], _BLOCK):
+        block, reach = positions[:, start : start + _BLOCK], reaches[start : start + _BLOCK]
+        inside = distances(block, frustum, 1) > -frustum.reaches[1] * reach
+        inside &= distances(block, frustum, 2) > -frustum.reaches[2] * reach
+        few = np.flatnonzero(inside)
+        block, reach = np.take(block, few, 1), np.take(reach, few)  # in half the time of an index
+        depth = distances(block, frustum, 0)
+        inside = depth > 0
+        for row in range(3, len(frustum.normals)):
+            inside &= distances(block, frustum, row) > -frustum.reaches[row] * reach
+        found.append(few[inside] + start)
+        depths.append(depth[inside])
+    if not found:
+        return np.empty(0, np.int64)
+    return np.concatenate(found)[np.argsort(np.concatenate(depths), kind="stable")]

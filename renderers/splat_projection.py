@@ -120,9 +120,7 @@ class Placed:
     opacities: np.ndarray
 
 
-def placed(
-    gaussians: Gaussians, rows: np.ndarray, camera: Camera, diagonal: float, warp: Warp | None = None
-) -> Placed:
+def placed(gaussians: Gaussians, rows: np.ndarray, camera: Camera, diagonal: float, warp: Warp | None = None) -> Placed:
     """The `rows` (n,) of an asset, bent by `warp`, without those that settings of the display or the near plane hide."""
     matrix = camera_matrix(gaussians, camera)
     scales, opacities = gaussians.drawn(rows)

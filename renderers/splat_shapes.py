@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from assets.gaussians import Gaussians
 
 PAINTS = {"depth": 1, "normal": 2, "opacity": 3, "overdraw": 4}
@@ -23,6 +25,11 @@ HEAT = (1 / 24, 1 / 72, 1 / 216)
 
 HEAT_ALPHA = 0.25
 
+LIT_COLOR = (0.3529, 0.6627, 1.0)
+LIT_SHARE = 0.8
+UNLIT_SHARE = 0.35
+"""What splats are coloured with that are lit up, and how much; how much of their colour the others keep."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -38,6 +45,11 @@ class Shape:
     solid: bool = False
     adds: bool = False
     grows: bool = True
+
+    @property
+    def as_points(self) -> bool:
+        """Whether a software GL may draw some of them as points (splat_points.py)."""
+        return self.captures[1] == "axes"
 
     @property
     def record_bytes(self) -> int:
@@ -58,6 +70,11 @@ _RINGS = {
 _OVERDRAW = {"OVERDRAW": 1, "HEAT": "vec3({:.8f}, {:.8f}, {:.8f})".format(*HEAT), "HEAT_ALPHA": HEAT_ALPHA}
 
 
+def lighted(colors: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """The `colors` (n,3) of splats of which some are `lit` (n,) up."""
+    return np.where(lit[:, None], colors + LIT_SHARE * (np.array(LIT_COLOR) - colors), UNLIT_SHARE * colors)
+
+
 def are_surfels(asset: Gaussians) -> bool:
     """Whether splats are discs without thickness, drawn as 2D Gaussian Splatting draws them."""
     return asset.notes.kernel == "2dgs" or asset.log_scales.shape[1] == 2
@@ -73,4 +90,11 @@ def shape_of(asset: Gaussians) -> Shape:
         return Shape(*_SOLID, flat | {"SOLID": 1}, solid=True, grows=False)
     paint = {"rings": _RINGS, "overdraw": _OVERDRAW}.get(mode, {})
     form, project = (_SURFEL, flat | {"SURFEL": 1}) if surfels else (_ELLIPSE, {})
-    return Shape(*form, project, paint, depths=surfels and mode == "depth", adds=mode == "overdraw", grows=mode not in ("rings", "overdraw"))
+    return Shape(
+        *form,
+        project,
+        paint,
+        depths=surfels and mode == "depth",
+        adds=mode == "overdraw",
+        grows=mode not in ("rings", "overdraw"),
+    )

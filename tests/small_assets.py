@@ -133,6 +133,20 @@ def _hdf5(path: Path) -> None:
             file[name] = array
 
 
+def _streamed_sog(path: Path) -> None:
+    """One level in one part."""
+    from assets.formats.gaussian_sog import save_folder
+    from assets.progress import run
+
+    part = path.parent / "0_0"
+    part.mkdir(exist_ok=True)
+    splats = gaussians()
+    run(save_folder(splats, part / "meta.json"))
+    lods = {"0": {"file": 0, "offset": 0, "count": len(splats)}}
+    meta = {"lodLevels": 1, "filenames": ["0_0/meta.json"], "environment": None, "tree": {"lods": lods}}
+    path.write_text(json.dumps(meta), "utf-8")
+
+
 READ_ONLY: dict[str, Callable[[Path], object]] = {
     ".gltf": _gltf,
     ".off": _through_trimesh,
@@ -144,6 +158,7 @@ READ_ONLY: dict[str, Callable[[Path], object]] = {
     ".pt": _torch,
     ".ckpt": _splat_checkpoint,
     ".h5": _hdf5,
+    ".json": _streamed_sog,
     ".ksplat": lambda path: write_ksplat(path, gaussians()),
 }
 """Writers of a small file for formats that have no `save`, by the format's usual suffix."""

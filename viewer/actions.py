@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from assets.splats.spz_frame import says_frame
+
 from .decoders import lacks_decoder
 from .wording import in_sentence
 
@@ -67,6 +69,15 @@ def _has_assets(window: Any) -> bool:
 
 def _has_active(window: Any) -> bool:
     return window.session.scene.active is not None
+
+
+def _has_lit(window: Any) -> bool:
+    return window.splats.active is not None and window.splats.active.lit() is not None
+
+
+def _is_ill(window: Any) -> bool:
+    asset = window.splats.active
+    return asset is not None and any(finding.fix for finding in window.splats.findings(asset) or [])
 
 
 def _can_undo(window: Any) -> bool:
@@ -127,12 +138,21 @@ EDIT = (
            "scene.show_only_active", section=2, when=_has_active),
     Action("edit.show_all", "Show all", "Edit", ("Alt+H",), "Show every asset", "", "scene.show_all", section=2,
            when=_has_assets),
+    Action("edit.flip_spz", "Flip SPZ frame", "Edit", (),
+           "Read the axes of the active .spz the other way, and those of further ones", "swap", "splats.flip_frame",
+           section=3, when=lambda window: says_frame(window.session.scene.active) is not None),
+    Action("edit.fix_all", "Fix all splats", "Edit", (), "Put right whatever the doctor finds in the active splats",
+           "first-aid-kit", "splats.fix_all", section=3, when=_is_ill),
+    Action("edit.delete_lit", "Delete lit splats", "Edit", (), "Take the splats out that are lit up", "trash",
+           "splats.delete_lit", section=3, when=_has_lit),
+    Action("edit.clear_lit", "Clear lit splats", "Edit", (), "Let all splats look as they are", "", "splats.clear_lit",
+           section=3, when=_has_lit),
     Action("edit.next", "Next asset", "Edit", ("PgDown",), "Make the next asset the active one", "",
-           "scene.activate_next", (1,), section=3, when=_has_assets),
+           "scene.activate_next", (1,), section=4, when=_has_assets),
     Action("edit.previous", "Previous asset", "Edit", ("PgUp",), "Make the asset before the active one", "",
-           "scene.activate_next", (-1,), section=3, when=_has_assets),
+           "scene.activate_next", (-1,), section=4, when=_has_assets),
     Action("edit.preferences", "Preferences…", "Edit", ("Ctrl+,",), "Settings of the window", "gear",
-           "help.show_preferences", section=4),
+           "help.show_preferences", section=5),
 )  # fmt: skip
 
 
@@ -272,6 +292,12 @@ WINDOW = (
            "edit.toggle_history", checked=_shows("history")),
     Action("window.planes", "Planes", "Window", ("Ctrl+Alt+P",), "The planes of the active triplane, in a drawer below",
            "", "view.toggle_panel", ("planes",), checked=_shows("planes")),
+    Action("window.histogram", "Histogram", "Window", ("Ctrl+Alt+G",),
+           "How the values of the active splats are spread, in a drawer below", "", "view.toggle_panel",
+           ("histogram",), checked=_shows("histogram")),
+    Action("window.doctor", "Doctor", "Window", ("Ctrl+Alt+D",),
+           "What is wrong with the active splats, in a drawer below", "", "view.toggle_panel", ("doctor",),
+           checked=_shows("doctor")),
     Action("window.hide", "Hide all but the viewport", "Window", ("Tab",), "The viewport alone, and back", "",
            "view.toggle_interface", scope="viewport", checked=lambda window: window.interface_hidden),
     Action("window.full_screen", "Full screen", "Window", ("F11",), "Fill the screen, and back", "",

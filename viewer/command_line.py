@@ -105,7 +105,6 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--spz-frame",
         choices=("rub", "ply"),
-        default="rub",
         help="the axes of .spz files that don't say: rub (their specification's, the default) or ply (the trainer's)",
     )
     parser.add_argument(

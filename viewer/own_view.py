@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -23,6 +24,8 @@ class OwnView:
         self._scene, self._navigator, self._settings, self._size = scene, navigator, settings, size
         self._pose: Pose | None = None
         self._fitted: np.ndarray | None = None
+        self._ups: weakref.WeakKeyDictionary[Asset, str | None] = weakref.WeakKeyDictionary()
+        scene.added.connect(self._note_up)
         scene.changed.connect(self._on_changed)
 
     def take_in(self, opened: list[Asset]) -> None:
@@ -43,7 +46,15 @@ class OwnView:
         self._navigator.look_at_all(self._fitted, self._size())
         self._pose = self._navigator.pose
 
-    def _on_changed(self, _: Asset, part: str) -> None:
+    def _note_up(self, asset: Asset) -> None:
+        self._ups[asset] = asset.world_up()
+
+    def _on_changed(self, asset: Asset, part: str) -> None:
+        if part == "data" and self._ups.get(asset) != asset.world_up():
+            # Somebody has said what is up.
+            self._note_up(asset)
+            if self._settings.up == "auto":
+                self._navigator.set_up(common_up(self._scene))
         if part in ("warp", "data"):
             # Somebody shapes what is there: the view stays under the hand.
             self._pose = None

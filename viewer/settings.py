@@ -54,6 +54,10 @@ class Settings:
     exact_still: bool = setting(
         False, "Exact when still", "Compute the reference picture when the camera rests: slow, but as the family's code"
     )
+    spz_frame: str = setting(
+        "rub", "Axes of .spz files", "Of those that don't say: rub, as specified, or ply, as trainers have them",
+        choices=("rub", "ply"),
+    )  # fmt: skip
     recent_limit: int = setting(
         12, "Recent files", "How many files the start page and the menu remember", low=0, high=50
     )

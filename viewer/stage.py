@@ -9,7 +9,9 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from .widgets.error_bar import ErrorBar
+from .widgets.health_bar import HealthBar
 from .widgets.offer_bar import OfferBar
+from .widgets.picked_card import PickedCard
 from .widgets.progress_chips import ProgressChips
 from .widgets.start_page import StartPage
 from .widgets.view_strip import ViewStrip
@@ -35,12 +37,14 @@ class Stage(QWidget):
         self.start_page = StartPage(window, self)
         self.errors = ErrorBar(self)
         self.offer = OfferBar(window, self)
+        self.health = HealthBar(window, self)
+        self.picked = PickedCard(window, self)
         self.drop = QLabel("Drop to open", self)
         self.drop.setObjectName("dropOverlay")
         self.drop.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.drop.hide()
         self.setFocusProxy(self.viewport)
-        for widget in (self.strip, self.chips, self.badge, self.errors, self.offer):
+        for widget in (self.strip, self.chips, self.badge, self.errors, self.offer, self.health, self.picked):
             widget.installEventFilter(self)
         self.set_empty(True)
 
@@ -97,13 +101,15 @@ class Stage(QWidget):
         self.start_page.setGeometry(0, 0, width, height)
         self.drop.setGeometry(QRect(0, 0, width, height).adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN))
         top = MARGIN
-        for bar in (self.errors, self.offer):
+        for bar in (self.errors, self.offer, self.health):
             if bar.isVisibleTo(self):
                 wide = max(0, width - 2 * MARGIN)
                 bar.setGeometry(MARGIN, top, wide, bar.layout().heightForWidth(wide))
                 top += bar.height() + 8
         self.strip.adjustSize()
         self.strip.move(MARGIN, top)
+        self.picked.adjustSize()
+        self.picked.move(width - MARGIN - self.picked.width(), top)
         self.chips.adjustSize()
         self.chips.move(AXES_WIDTH, height - MARGIN - self.chips.height())
         self.badge.adjustSize()

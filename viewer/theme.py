@@ -165,6 +165,9 @@ QFrame#chip {{ background: {glass}; border: 1px solid {line}; border-radius: 6px
 QWidget#panelContent {{ background: {panel}; }}
 QFrame#panelFooter {{ background: {panel}; border: none; border-top: 1px solid {line}; }}
 QFrame#offerBar {{ background: {raised}; border: 1px solid {accent}; border-radius: 6px; }}
+QFrame#healthBar {{ background: {raised}; border: 1px solid {warning}; border-radius: 6px; }}
+QFrame#pickedCard {{ background: {glass}; border: 1px solid {line}; border-radius: 6px; }}
+QWidget#doctorPage {{ background: {panel}; }}
 QFrame#errorBar {{ background: {error_ground}; border: 1px solid {error}; border-radius: 6px; }}
 QPlainTextEdit {{ background: {window}; border: 1px solid {line}; border-radius: 4px; color: {quiet}; }}
 QWidget#startPage, QWidget#startContent {{ background: {window}; }}

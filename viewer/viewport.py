@@ -226,7 +226,7 @@ class Viewport(QOpenGLWidget):
     def _on_changed(self, _: Any, part: str) -> None:
         if part in ("data", "prepared", "visible"):
             self._tell(Drawing.reload)
-        elif part == "warp":
+        elif part in ("warp", "highlight"):
             self._tell(Drawing.reshape)
         elif part in ("display", "transform"):
             self._tell(Drawing.move)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from .cursor import with_cursor
 from .decoders import DecoderDesk, KnownDecoders, lacks_decoder
 from .docks import Docks
 from .drag.desk import DragDesk
+from .gradual import IDLE_MS, Gradual
 from .hands import Hands
 from .jobs import Jobs
 from .menus import Menus
@@ -33,6 +35,7 @@ from .own_view import OwnView
 from .recent_files import RecentFiles
 from .session import Session
 from .settings import SettingsFile
+from .splat_desk import SplatDesk
 from .stage import Stage
 from .text_undo import is_for_the_window
 from .theme import apply_theme
@@ -64,6 +67,7 @@ class MainWindow(QMainWindow):
         self.interface_hidden = False
         self.docks = Docks(self)
         self.decoders = DecoderDesk(session, KnownDecoders(settings.folder))
+        self.splats = SplatDesk(session, settings, Gradual(self, IDLE_MS).start, Gradual(self).start)
         self.recent_menu = QMenu(self)
         self._hands = Hands(self)
         self.drag_desk = DragDesk(self)
@@ -105,6 +109,9 @@ class MainWindow(QMainWindow):
 
     def open_paths(self, paths: Iterable[str | Path], options: ReadOptions | None = None) -> None:
         """Opens files; what goes wrong appears in the bar."""
+        options = options or ReadOptions()
+        if options.spz_frame is None:
+            options = replace(options, spz_frame=self.settings.values.spz_frame)
         self.session.open(paths, options)
 
     def pick(self, x: float, y: float) -> Any:
@@ -117,6 +124,10 @@ class MainWindow(QMainWindow):
         dock.show()
         dock.raise_()
         return dock.widget()
+
+    def show_picked(self, hit: Any) -> None:
+        """Shows the values of what was clicked, where it has some."""
+        self.stage.picked.tell(hit)
 
     def activate_tool(self, tool: ToolRecord) -> None:
         """Makes `tool` the one that the mouse works with."""
@@ -211,6 +222,8 @@ class MainWindow(QMainWindow):
         session.history.changed.connect(self._on_history)
         session.cursor.changed.connect(self._on_cursor)
         self.decoders.said.connect(self.say)
+        self.splats.said.connect(self.say)
+        self.splats.changed.connect(self.refresh_actions)
         self.settings.changed.connect(self._on_settings)
         self.recent.changed.connect(self._fill_recent_menu)
         self.jobs.changed.connect(self._on_task)
@@ -265,6 +278,8 @@ class MainWindow(QMainWindow):
             self._tell_title()
         elif part in ("visible", "data"):
             self.status.tell_counts()
+        elif part == "highlight":
+            self._menus.refresh()
 
     def _on_settings(self, name: str) -> None:
         values = self.settings.values

@@ -4,7 +4,8 @@ Design. The coarse levels are decoded whole, so there is a picture within a frac
 decodes only bricks in which the level before saw something, in them or a cell around them; bricks whose own samples
 turn out to be invisible are dropped again. "Invisible" of a density: a ray whose whole chord lay in matter as dense as
 the densest point of the dropped bricks would gain less than `LOST_OPACITY`. What is seen from the eye comes first, and
-a level that takes long hands over what it has, among bricks that are interpolated from the level before.
+a level that takes long hands over what it has, among bricks that are interpolated from the level before. A level that
+would take too long, or too much memory, is left out; how long it would take is measured on the one before.
 
 The parts: what a sample is (brick_sampler), where samples lie (brick_lattice), how a level is decoded (brick_level), in
 which order (brick_order).
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +40,12 @@ FAR_LEVELS = (*LEVELS, 512)
 
 WHOLE = 64
 """Cells up to which a level is decoded whole, so that nothing that is thicker than such a cell is missed."""
+
+WHOLE_SECONDS = 4.0
+"""What that may take; else it is decoded as finer ones are."""
+
+LEVEL_SECONDS = 20.0
+"""What a level may take to be worth it. A TripoSR's finest takes 5 on two cores."""
 
 MEMORY_LIMIT = 384 << 20
 """Bytes that the bricks of one level may take; a finer level that needs more is not baked. Room for a full 256³ of four
@@ -75,24 +83,40 @@ def bake(
     yield Progress(0, 1, "Preparing the decoder")
     moment = triplane.moment() if time is None else time
     sampler = FieldSampler(Field(triplane, device, rest=True), float(moment))
-    level = None
+    lattice, level = Lattice(sampler.box, levels[0], 1), None
+    mask = np.ones(lattice.bricks, bool)
+    if not _fits(sampler, mask.size, memory_limit):
+        yield Progress(1, 1, f"{levels[0]} cells would take too much memory")
+        return
     for number, cells in enumerate(levels):
-        lattice = Lattice(sampler.box, levels[0], cells // levels[0])
-        whole = level is None or cells <= WHOLE
-        mask = np.ones(lattice.bricks, bool) if whole else level.finer(cells // levels[number - 1])
-        if not _fits(sampler, int(mask.sum()), memory_limit):
-            kept = levels[number - 1] if number else 0
-            yield Progress(1, 1, f"Kept {kept} cells: {cells} would take too much memory")
-            return
         sampler.radius = float(lattice.cell.max()) / 2
         # The first to ask builds what all threads share.
         sampler.ask(sampler.box.mean(0, keepdims=True).astype(np.float32))
         level = BrickLevel(sampler, lattice, mask, level)
         yield from _decode(level, number, levels, eye)
         # What lies further back is not needed any more.
-        if level.coarser is not None:
-            level.coarser = None
-        yield Partial(level.grid(number, len(levels)))
+        level.coarser = None
+        grid = level.grid(number, len(levels))
+        if number < len(levels) - 1:
+            lattice = Lattice(sampler.box, levels[0], levels[number + 1] // levels[0])
+            mask, grid.ended = _next(level, lattice, levels[number + 1] // cells, memory_limit)
+        yield Partial(grid if not grid.ended else replace(grid, levels=number + 1))
+        if grid.ended:
+            return
+
+
+def _next(level: BrickLevel, lattice: Lattice, times: int, memory_limit: int) -> tuple[np.ndarray, str]:
+    """Which bricks of `lattice`, `times` as fine as that of `level`, are worth decoding, and why none of them are."""
+    cells = int(lattice.cells.max())
+    whole = cells <= WHOLE and level.seconds(int(np.prod(lattice.bricks))) <= WHOLE_SECONDS
+    mask = np.ones(lattice.bricks, bool) if whole else level.finer(times)
+    bricks = int(mask.sum())
+    seconds = level.seconds(bricks)
+    if seconds > LEVEL_SECONDS:
+        return mask, f"{cells} cells would take {seconds:.0f} s"
+    if not _fits(level.sampler, bricks, memory_limit):
+        return mask, f"{cells} cells would take too much memory"
+    return mask, ""
 
 
 def slot_bytes(channels: int) -> int:

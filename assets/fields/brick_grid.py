@@ -28,7 +28,8 @@ class BrickGrid:
     the raw colour, coefficient by coefficient; C = 1 where the field has no colour.
 
     level of levels: the level that is complete, 0 the coarsest, levels − 1 the finest; while a level is on its way, its
-    bricks may already lie among others that are interpolated from the level before. matter: the box around what
+    bricks may already lie among others that are interpolated from the level before. ended: why there will be no finer level,
+where one could be wished for. matter: the box around what
     shows, (2,3) f64 in the asset's frame, None where nothing does. peaks: (mz,my,mx) f32, the largest activated density
     in each cell of a coarse lattice over the box, None where it is not known. kind: "density", "surface" or "labels",
     see `showing.Shown`. time: the one that was baked, in the family's units. span: lowest and highest value of the
@@ -45,6 +46,7 @@ class BrickGrid:
     kind: str = "density"
     time: float = 0.0
     span: tuple[float, float] | None = None
+    ended: str = ""
 
     @property
     def coefficients(self) -> int:

@@ -16,6 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import numpy as np
 
+from .brick_effort import Effort
 from .brick_grid import BRICK, BrickGrid
 from .brick_lattice import Lattice, corners, grown, maxima
 from .brick_sampler import FieldSampler
@@ -27,8 +28,8 @@ MOST_THREADS = 16
 TICK = 0.02
 """Seconds between two looks at how far the threads are."""
 
-MOST_BAND, NARROWINGS = 8000, 3
-"""Bricks of a level beyond which the band around a surface is halved, so often at most."""
+MOST_BAND, BAND_SECONDS, NARROWINGS = 8000, 3.0, 6
+"""Bricks of a level, and seconds for them, beyond which the band around a surface is halved, so often at most."""
 
 PEAKS = 64
 """Cells along the longest side of the lattice of the largest densities that a grid tells, at most."""
@@ -49,6 +50,7 @@ class BrickLevel:
         self.index[mask] = np.arange(count, dtype=np.int32)
         self.samples = np.zeros((count, SLOT, SLOT, SLOT, sampler.channels), np.float16)
         self.decoded = np.zeros(count, bool)
+        self.effort = Effort(sampler.field.device.type == "cuda")
         nested = coarser is not None and (lattice.cells == 2 * coarser.lattice.cells).all()
         self.coarser = coarser if nested else None
 
@@ -79,13 +81,14 @@ class BrickLevel:
     def finer(self, times: int) -> np.ndarray:
         """Which bricks (z,y,x) of a level `times` as fine are worth decoding: in them or within a cell something shows.
 
-        Where most of a field lies in the band around its surface, as with distances that are noise far away, the band
-        is narrowed from here on."""
+        Where too much of a field lies in the band around its surface, as with distances that are noise far away and
+        decoders that take long, the band is narrowed from here on."""
         step, sampler = BRICK // times, self.sampler
         if sampler.kind == "surface":
             wanted = self._near_surface(step)
             for _ in range(NARROWINGS):
-                if wanted.sum() <= MOST_BAND:
+                bricks = int(wanted.sum())
+                if bricks <= MOST_BAND and self.seconds(bricks) <= BAND_SECONDS:
                     break
                 sampler.band /= 2
                 wanted = self._near_surface(step)
@@ -98,6 +101,10 @@ class BrickLevel:
             outer[inner] = False
             shows |= outer
         return shows
+
+    def seconds(self, bricks: int) -> float:
+        """How long so many bricks of the next level would take."""
+        return self.effort.seconds(bricks, int(self.visible().sum())) / (1 if self.effort.cuda else threads())
 
     def _near_surface(self, step: int) -> np.ndarray:
         # Beside what was not decoded everything seems to change.
@@ -187,7 +194,8 @@ class Block:
         for rows in _chunks(places, sampler.chunk):
             if stopped():
                 return
-            flat_stored[rows], flat_values[rows] = sampler.ask(self._points(rows, needed.shape))
+            with level.effort.noted(level.effort.shapes, len(rows)):
+                flat_stored[rows], flat_values[rows] = sampler.ask(self._points(rows, needed.shape))
         there = tuple(
             slice(first * BRICK, first * BRICK + size) for first, size in zip(self.low, needed.shape, strict=True)
         )
@@ -196,7 +204,7 @@ class Block:
 
     def finish(self, stopped: Callable[[], bool]) -> None:
         """Asks for the colours where something shows, and fills the samples of the bricks."""
-        sampler = self.level.sampler
+        sampler, effort = self.level.sampler, self.level.effort
         stored = self.stored
         if sampler.asks_colors:
             colors = np.zeros((*stored.shape[:3], 3 * sampler.coefficients), np.float16)
@@ -204,7 +212,8 @@ class Block:
             for rows in _chunks(np.flatnonzero(self._colored()), sampler.color_chunk):
                 if stopped():
                     return
-                flat[rows] = sampler.ask_colors(self._points(rows, stored.shape[:3]))
+                with effort.noted(effort.colors, len(rows)):
+                    flat[rows] = sampler.ask_colors(self._points(rows, stored.shape[:3]))
             stored = np.concatenate([stored, colors], -1)
         if stopped():
             return

@@ -31,9 +31,10 @@ class ReadOptions:
 
     decoder: Path | None = None
     """A second file that holds the decoder of planes."""
-    spz_frame: str = "rub"
-    """The axes of an .spz that says nothing about them: "rub" (right, up, back: what its specification calls for) or
-    "ply" (right, down, front: what many programs write nevertheless)."""
+    spz_frame: str | None = None
+    """The axes of an .spz that says nothing about them: "rub" (right, up, back: what its specification calls for, and
+    what holds where nothing is said here) or "ply" (right, down, front: what many programs write nevertheless; within
+    glTF: the numbers are glTF's own)."""
     lod: int | None = None
     """Which level of detail of a scene that has several: 0 is the finest, which is read where nothing is said."""
     frames: tuple[Path, ...] = ()

@@ -39,14 +39,15 @@ def sniff(path: Path, head: bytes) -> int:
 
 def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
     """Reads splats into the frame of the .ply. Raises BadFile, and BadInput for a frame that doesn't exist."""
-    if options.spz_frame not in _NAMES:
-        raise BadInput(f"{path}: the frame of an .spz is {' or '.join(_NAMES)}, not {options.spz_frame!r}.")
+    wanted = options.spz_frame or "rub"
+    if wanted not in _NAMES:
+        raise BadInput(f"{path}: the frame of an .spz is {' or '.join(_NAMES)}, not {wanted!r}.")
     try:
         data = path.read_bytes()
     except OSError as error:
         raise BadFile(path, f"cannot be read ({error.strerror or error})") from error
     contents = yield from stage(spz.decode(path, data), 0.0, 0.7)
-    frame = contents.frame or _NAMES[options.spz_frame]
+    frame = contents.frame or _NAMES[wanted]
     splats = _as_stored(path.stem, contents, frame)
     turned = yield from stage(frames.converted(splats, frame, frames.PLY, in_place=True), 0.7, 0.8)
     return (yield from stage(received(path, turned), 0.8, 1.0))

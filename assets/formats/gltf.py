@@ -34,7 +34,7 @@ def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
     builder = MeshBuilder(path)
     with plainly(path, "glTF"):
         container = Container(path, Companions(path, builder.warn))
-        return (yield from SceneReader(container, builder).read())
+        return (yield from SceneReader(container, builder, options.spz_frame != "ply").read())
 
 
 def _save(asset: Mesh, path: Path) -> Job[None]:

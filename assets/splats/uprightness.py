@@ -12,7 +12,7 @@ import numpy as np
 from ..gaussians import Gaussians
 from . import quaternions
 
-_SAMPLE = 50_000
+_SAMPLE = 20_000
 _FEWEST = 500
 _FLAT = 0.35
 """Thinnest axis of a flat splat, as a share of its second."""
@@ -25,6 +25,9 @@ _TIMES = 3.0
 """How much clearer it has to be than along the axis that is called up."""
 _END = 0.3
 """The layer lies within this share of the scene from its end."""
+_CELLS = 6
+_COVERED = 0.4
+"""Share of the scene's cells, seen along the axis, in which the layer has splats: bars and walls cover few."""
 
 _AXES = {"y": 1, "z": 2}
 
@@ -39,17 +42,17 @@ def suggested_up(asset: Gaussians) -> str | None:
     means, normals = _flat(asset, rows)
     if len(means) < _FEWEST:
         return None
-    scores = {axis: _ground(means[:, column], np.abs(normals[:, column])) for axis, column in _AXES.items()}
-    best = max(scores, key=lambda axis: scores[axis][0])
-    share, end = scores[best]
+    grounds = {axis: _ground(means, normals, column) for axis, column in _AXES.items()}
+    best = max(grounds, key=lambda axis: grounds[axis][0])
+    share, end = grounds[best]
     up = best if end < 0 else f"-{best}"
     if share < _LEAST_SHARE or end == 0 or up == noted:
         return None
     if best == noted[-1]:
         # The same axis the other way round: a ceiling must not be taken for a floor.
-        other = _ground(-means[:, _AXES[best]], np.abs(normals[:, _AXES[best]]), only_low=end < 0)
-        return up if share >= _TIMES * other[0] else None
-    return up if share >= _TIMES * scores[noted[-1]][0] else None
+        other, _ = _ground(means, normals, _AXES[best], only=-end)
+        return up if share >= _TIMES * other else None
+    return up if share >= _TIMES * grounds[noted[-1]][0] else None
 
 
 def _looked_at(asset: Gaussians) -> np.ndarray:
@@ -70,17 +73,32 @@ def _flat(asset: Gaussians, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return asset.means[rows].astype(np.float64), turns[np.arange(len(rows)), :, thinnest]
 
 
-def _ground(places: np.ndarray, facing: np.ndarray, only_low: bool = False) -> tuple[float, int]:
-    """How large a share (0 … 1) of all flat splats, at `places` (n,) along an axis, faces it in the densest layer, and
-    at which end that lies: −1, 1, or 0 in between. only_low: look at the lower end alone."""
-    low, high = np.percentile(places, (1, 99))
+def _ground(means: np.ndarray, normals: np.ndarray, column: int, only: int = 0) -> tuple[float, int]:
+    """How large a share (0 … 1) of all flat splats, with `means` and `normals` (n,3), faces an axis in the densest
+    layer across it, and at which end that lies: −1, 1, or 0 in between. 0, 0 where such a layer covers little of the scene.
+    only: the end, −1 or 1, at which alone to look."""
+    ends = np.percentile(means, (1, 99), axis=0)
+    low, high = ends[:, column]
     if not high > low:
         return 0.0, 0
-    counts, _ = np.histogram(places[facing > _FACING], _LAYERS, (low, high))
+    facing = np.abs(normals[:, column]) > _FACING
+    layers = np.clip((means[:, column] - low) * (_LAYERS / (high - low)), 0, _LAYERS - 1).astype(np.int64)
+    counts = np.bincount(layers[facing], minlength=_LAYERS)
     thick = counts[:-1] + counts[1:]
-    if only_low:
-        thick = thick[: round(_END * _LAYERS)]
+    room = round(_END * _LAYERS)
+    if only:
+        thick[slice(room, None) if only < 0 else slice(None, -room)] = 0
     peak = int(thick.argmax())
-    share = float(thick[peak]) / len(places)
-    end = -1 if peak < _END * _LAYERS else 1 if peak >= (1 - _END) * _LAYERS - 1 else 0
-    return share, end
+    in_layer = facing & (layers >= peak) & (layers <= peak + 1)
+    if _coverage(np.delete(means[in_layer], column, 1), np.delete(ends, column, 1)) < _COVERED:
+        return 0.0, 0
+    end = -1 if peak < room else 1 if peak >= _LAYERS - 1 - room else 0
+    return float(thick[peak]) / len(means), end
+
+
+def _coverage(places: np.ndarray, ends: np.ndarray) -> float:
+    """In which share of the cells between `ends` (2,2) there are `places` (n,2)."""
+    span = np.maximum(ends[1] - ends[0], 1e-30)
+    cells = np.floor((places - ends[0]) / span * _CELLS).astype(np.int64)
+    cells = cells[((cells >= 0) & (cells < _CELLS)).all(1)]
+    return len(np.unique(cells[:, 0] * _CELLS + cells[:, 1])) / _CELLS**2

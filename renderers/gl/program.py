@@ -23,8 +23,9 @@ STAGES = {
     "VERTEX_SHADER": GL.GL_VERTEX_SHADER,
     "GEOMETRY_SHADER": GL.GL_GEOMETRY_SHADER,
     "FRAGMENT_SHADER": GL.GL_FRAGMENT_SHADER,
+    "COMPUTE_SHADER": GL.GL_COMPUTE_SHADER,
 }
-VERSION = "#version 410 core"
+VERSION, COMPUTE_VERSION = "#version 410 core", "#version 430 core"
 
 Value = float | int | bool | Sequence[float] | np.ndarray
 
@@ -80,7 +81,8 @@ class Program(GLObject):
         return self._uniforms[name]
 
     def _compile(self, stage: str, kind: int, source: str, names: list[str], defines: dict[str, object]) -> int:
-        head = [VERSION, f"#define {stage}", *(f"#define {key} {value}" for key, value in defines.items()), source]
+        version = COMPUTE_VERSION if stage == "COMPUTE_SHADER" else VERSION
+        head = [version, f"#define {stage}", *(f"#define {key} {value}" for key, value in defines.items()), source]
         shader = GL.glCreateShader(kind)
         GL.glShaderSource(shader, "\n".join(head))
         GL.glCompileShader(shader)

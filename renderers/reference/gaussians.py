@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assets.fields.decoder import best_device, bounded_threads
 from assets.errors import BadInput
+from assets.fields.decoder import best_device, bounded_threads
 from assets.gaussians import FAINTEST_OPACITY, Gaussians
 from assets.progress import Job, Progress
 from assets.splats import spherical_harmonics
@@ -34,7 +34,7 @@ from ..splat_projection import (
     normals,
     view_directions,
 )
-from ..splat_shapes import RING_ALPHA, RING_FAINTEST, RING_INSIDE, RING_SHARE
+from ..splat_shapes import RING_ALPHA, RING_FAINTEST, RING_INSIDE, RING_SHARE, lighted
 from ..splat_surfels import LOW_PASS_PX2, FlatSurfels, project_as_drawn
 from . import ExactRecord, Layer
 
@@ -151,6 +151,8 @@ def _colors(gaussians: Gaussians, flat: FlatSplats | FlatSurfels, camera: Camera
         elif mode != "depth":
             directions = view_directions(gaussians, rows, camera)
             out[part] = spherical_harmonics.colors(gaussians.sh[rows], directions, gaussians.display.sh_degree)
+        if gaussians.lit() is not None and mode != "depth":
+            out[part] = lighted(out[part], gaussians.lit()[rows])
         yield Progress(start, len(out), "Colouring splats")
     return out
 

@@ -5,7 +5,7 @@
 // DEGREE: up to which band colours are drawn. DOTS, SURFEL or SOLID: what is drawn in place of the ellipse that the
 // linear map at the centre makes. FLAT: splats have no thickness. DEPTHS: tints are the depth,
 // and how it grows along both axes. WARP: splats follow the nodes of a warp; STRAIN: and show how much. What describes
-// the textures: common/splat_texels.glsl.
+// the textures: common/splat_texels.glsl. LIT: some splats are lit up, and the others dim.
 
 #define MODE_DEPTH 1
 #define MODE_NORMAL 2
@@ -43,6 +43,9 @@ uniform float largestRadius;       // pixels
 uniform float extent;              // σ at which a solid ends
 uniform float dotSize;             // pixels
 uniform int mode;
+#ifdef LIT
+#include "common/splat_lights.glsl"
+#endif
 
 out vec4 place;   // centre and depth in normalised device coordinates; how many σ the splat reaches
 out vec4 tint;    // colour and opacity
@@ -240,6 +243,9 @@ void main() {
     }
 #ifdef STRAIN
     tint.rgb = strained(tint.rgb, strainOf(binding));
+#endif
+#ifdef LIT
+    tint.rgb = lighted(tint.rgb, int(splat));
 #endif
     sizes *= size;
 #ifdef SOLID

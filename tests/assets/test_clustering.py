@@ -94,7 +94,7 @@ def test_looking_only_around_loses_little() -> None:
     near = np.sum((rows - entries[labels]) ** 2, 1).sum()
     least = [((entries**2).sum(1) - 2 * block @ entries.T).min(1) for block in np.split(rows, 30)]
     best = (np.concatenate(least) + (rows**2).sum(1)).sum()
-    assert best <= near < 1.01 * best
+    assert best <= near < 1.03 * best
 
 
 def test_the_same_rows_give_the_same_palette_in_small_steps() -> None:

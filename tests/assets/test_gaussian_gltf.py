@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from assets.asset import Asset
 from assets.errors import BadFile, BadInput
-from assets.formats import open_path, save_path
+from assets.formats import ReadOptions, open_path, save_path
 from assets.gaussians import Gaussians
 from assets.progress import run
 from assets.splats import quaternions
@@ -246,6 +246,14 @@ def packed(nested: bool, name: str, data: bytes) -> Builder:
 def test_spz_in_gltf(file: str, nested: bool, name: str, tmp_path: Path) -> None:
     (asset,) = opened(packed(nested, name, (DATA / file).read_bytes()).write(tmp_path / "a.gltf"))
     check_alike(asset, read(DATA / file))
+    assert asset.provenance.guessed["frame"] == "RUB of the .spz"
+
+
+def test_spz_in_gltf_as_cesium_reads_it(tmp_path: Path) -> None:
+    """Its numbers are glTF's, whatever the specification says; the difference is half a turn about the vertical."""
+    path = packed(True, SPZ, (DATA / "big200_v4.spz").read_bytes()).write(tmp_path / "a.gltf")
+    (asset,) = run(open_path(path, ReadOptions(spz_frame="ply")))
+    assert np.allclose(asset.means, read(DATA / "big200_v4.spz").means * [-1, 1, -1])
 
 
 def test_what_is_incomplete(tmp_path: Path) -> None:

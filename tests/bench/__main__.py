@@ -50,6 +50,9 @@ FIELD_COLUMNS = {
     "full_ms": "our frame ms",
     "ratio": "times faster",
     "agree_db": "agree dB",
+    "grid_s": "family's 256³ s",
+    "mesh_s": "our mesh s",
+    "mesh_ratio": "times faster",
     "peak_mib": "peak MiB",
 }
 ORACLES = ROOT.parent / "shared" / "oracles"

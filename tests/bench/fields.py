@@ -1,6 +1,7 @@
 """Measures triplanes: a frame by the family's own algorithm, in plain torch, against ours, and what ours bakes first.
 
-usage: python -m tests.bench.fields FAMILY FILE STARTED (STARTED: time.time() of the caller); prints one line of JSON
+usage: python -m tests.bench.fields FAMILY FILE STARTED (STARTED: time.time() of the caller); prints one line of JSON;
+of TripoSR also how long its surface takes
 
 The family's algorithm is its published one with its own numbers of samples: TripoSR takes 128 midpoints of every ray
 that meets the box, 8192 points at a time; EG3D 48 samples of every ray, and then 48 where those have weight. It is
@@ -28,6 +29,8 @@ CAMERAS = {"triposr": ((1.55, 0.89, 0.65), (0, 0, 1), 40.0), "eg3d": ((1.3, 0.7,
 """Eye, upwards and vertical field of view in degrees of the family's own views; all look at the origin."""
 
 THREADS = 2
+RADIUS = 0.87
+"""Half of TripoSR's box."""
 
 
 def measure_field(family: str, path: Path) -> dict[str, float]:
@@ -145,36 +148,59 @@ def features(planes: torch.Tensor, points: torch.Tensor, axes: tuple[tuple[int, 
 def triposr(tensors: dict[str, torch.Tensor], origin: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
     """The picture (n,3) of TripoSR's algorithm on white."""
     import torch
-    from torch.nn import functional
 
-    planes, half, samples = (
-        tensors["scene_codes"].reshape(-1, *tensors["scene_codes"].shape[-3:])[:3].float(),
-        0.87,
-        128,
-    )
-    layers = [
-        (tensors[f"decoder.layers.{i}.weight"], tensors[f"decoder.layers.{i}.bias"])
-        for i in range(0, 20, 2)
-        if f"decoder.layers.{i}.weight" in tensors
-    ]
-    enter, leave = crossing(origin, direction, half * (1 - 1e-3))
+    samples = 128
+    enter, leave = crossing(origin, direction, RADIUS * (1 - 1e-3))
     valid = leave - enter > 0.01
     enter, leave = enter[valid, None], leave[valid, None]
     way = enter + (torch.arange(samples) + 0.5) / samples * (leave - enter)
-    points = (origin[valid, None] + direction[valid, None] * way[..., None]).reshape(-1, 3) / half
-    parts = []
-    for start in range(0, len(points), CHUNK):
-        x = features(planes, points[start : start + CHUNK], ((0, 1), (0, 2), (1, 2)))
-        x = x.transpose(0, 1).flatten(1)
-        for number, (weight, bias) in enumerate(layers):
-            x = functional.linear(x, weight.float(), bias.float())
-            x = functional.silu(x) if number < len(layers) - 1 else x
-        parts.append(x)
-    raw = torch.cat(parts).reshape(len(way), samples, 4)
+    points = (origin[valid, None] + direction[valid, None] * way[..., None]).reshape(-1, 3)
+    raw = triposr_raw(tensors, points).reshape(len(way), samples, 4)
     alpha = 1 - torch.exp(-torch.exp(raw[..., 0] - 1) / samples)
     picture = torch.ones(len(origin), 3)
     picture[valid] = composite(alpha, torch.sigmoid(raw[..., 1:]))[0]
     return picture
+
+
+def triposr_raw(tensors: dict[str, torch.Tensor], points: torch.Tensor) -> torch.Tensor:
+    """What TripoSR's decoder says at points (n,3), a chunk at a time: (n,4)."""
+    import torch
+    from torch.nn import functional
+
+    planes = tensors["scene_codes"].reshape(-1, *tensors["scene_codes"].shape[-3:])[:3].float()
+    names = [name for index in range(0, 20, 2) if (name := f"decoder.layers.{index}") + ".weight" in tensors]
+    layers = [(tensors[f"{name}.weight"].float(), tensors[f"{name}.bias"].float()) for name in names]
+    parts = []
+    for part in points.split(CHUNK):
+        x = features(planes, part / RADIUS, ((0, 1), (0, 2), (1, 2))).transpose(0, 1).flatten(1)
+        for number, (weight, bias) in enumerate(layers):
+            x = functional.linear(x, weight, bias)
+            x = functional.silu(x) if number < len(layers) - 1 else x
+        parts.append(x)
+    return torch.cat(parts)
+
+
+def measure_surface(path: Path) -> dict[str, float]:
+    """Times of TripoSR's surface on 256³ points. grid_s: its own way, every point through the decoder; mesh_s: ours,
+    from the opened asset to the coloured mesh; mesh_ratio: of the two."""
+    import torch
+
+    from assets.convert import convert
+    from assets.formats import open_path
+    from assets.progress import run
+
+    (triplane,) = run(open_path(path))
+    began = time.perf_counter()
+    mesh = run(convert(triplane, "mesh", resolution=256))
+    found = {"mesh_s": time.perf_counter() - began, "faces": len(mesh.parts[0].faces)}
+    tensors, axis = read_arrays(path), torch.linspace(-RADIUS, RADIUS, 256)
+    torch.set_num_threads(THREADS)
+    began = time.perf_counter()
+    with torch.inference_mode():
+        for x in axis:
+            triposr_raw(tensors, torch.stack(torch.meshgrid(x[None], axis, axis, indexing="ij"), -1).reshape(-1, 3))
+    found["grid_s"] = time.perf_counter() - began
+    return found | {"mesh_ratio": found["grid_s"] / found["mesh_s"]}
 
 
 def composite(alpha: torch.Tensor, color: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -249,7 +275,8 @@ OWN = {"triposr": triposr, "eg3d": eg3d}
 
 def main() -> None:
     """Measures the family and the file of the arguments."""
-    tell(measure_field(sys.argv[1], Path(sys.argv[2])))
+    family, path = sys.argv[1], Path(sys.argv[2])
+    tell(measure_field(family, path) | (measure_surface(path) if family == "triposr" else {}))
 
 
 if __name__ == "__main__":

@@ -45,10 +45,11 @@ def activate_next(window: Any, step: int) -> None:
 
 
 def leave_tool(window: Any) -> None:
-    """Backs out: of what the tool is at, then of the messages, then of the tool. Never closes anything else."""
+    """Backs out: of what the tool is at, then of the messages, of what was picked, of what is lit up, then of the tool.
+    Never closes anything else."""
     if window.active_tool.cancel(window):
         return
     if window.stage.errors.messages:
         window.stage.errors.dismiss()
-    else:
+    elif not window.stage.picked.put_away() and not window.splats.clear_lit():
         window.activate_tool(window.tools[0])

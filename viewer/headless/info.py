@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 from assets.asset import Asset
+from assets.gaussians import Gaussians
+from assets.progress import run
+from assets.splats.doctor import Finding, examine
 
 from ..command_line import Request
 from . import align, check_described, load_files
@@ -40,12 +44,18 @@ def describe(asset: Asset) -> dict[str, Any]:
         "guessed": dict(origin.guessed),
         "facts": facts(asset),
         "warnings": list(origin.warnings),
+        "findings": [asdict(finding) for finding in findings(asset)],
     }
 
 
 def facts(asset: Asset) -> dict[str, str]:
     """The facts of the asset's kind, and of the warp that it wears."""
     return asset.facts() | ({} if asset.warp is None else {"warp": asset.warp.drag.summary()})
+
+
+def findings(asset: Asset) -> list[Finding]:
+    """What the doctor says, of the kinds that have one."""
+    return run(examine(asset)) if isinstance(asset, Gaussians) else []
 
 
 def to_text(asset: Asset) -> str:
@@ -66,6 +76,7 @@ def to_text(asset: Asset) -> str:
     for title, entries in (("declared", origin.declared), ("guessed", origin.guessed)):
         rows += [(f"  {title}", f"{term}: {value}") for term, value in entries.items()]
     rows += [("  warning", sentence) for sentence in origin.warnings]
+    rows += [("  doctor", f"{one.title}: {group_thousands(one.count)}. {one.detail}") for one in findings(asset)]
     return f"{origin.path}\n{align(rows)}"
 
 

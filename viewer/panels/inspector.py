@@ -57,11 +57,13 @@ class Inspector(QStackedWidget):
         self._waiting: list[tuple[str, list[dict]]] = []
         self._expanded = {section: section in OPEN_AT_FIRST for section in SECTIONS}
         self._marks: dict[str, str] = {}
+        self._advice: list[str] = []
         scene = self._session.scene
         scene.activated.connect(self._on_activated)
         scene.changed.connect(self._on_changed)
         window.viewport.drawn.connect(self._tell_gpu_memory)
         window.preload.ready.connect(self._later.start)
+        window.splats.changed.connect(self._on_advice)
 
     @property
     def filled(self) -> bool:
@@ -81,9 +83,14 @@ class Inspector(QStackedWidget):
             return
         if part == "display":
             self._tell_display()
-        elif part not in ("visible", "name"):
+        elif part not in ("visible", "name", "highlight"):
             self._tell_facts()
             self._tell_display()
+
+    def _on_advice(self) -> None:
+        """The doctor thinks otherwise: that may be another row."""
+        if self._asset is not None and self._window.splats.advice(self._asset) != self._advice:
+            self._later.start()
 
     def _begin(self) -> None:
         """Starts to make the rows of the active asset."""
@@ -100,7 +107,8 @@ class Inspector(QStackedWidget):
             self._make_tree()
         self.root = Parameter.create(name="asset", type="group")
         self.tree.setParameters(self.root, showTop=False)
-        self._waiting = _groups(asset, self._window.viewport.gpu_bytes(asset))
+        self._advice = self._window.splats.advice(asset)
+        self._waiting = _groups(asset, self._window.viewport.gpu_bytes(asset), self._advice)
         self._marks = marked(asset) if any(title in SECTIONS for title, _ in self._waiting) else {}
         self.tree.setUpdatesEnabled(False)
         self._more.start()
@@ -244,13 +252,13 @@ class Inspector(QStackedWidget):
             row.setValue(memory(self._window.viewport.gpu_bytes(self._asset)))
 
 
-def _groups(asset: Asset, gpu_bytes: int) -> list[tuple[str, list[dict]]]:
+def _groups(asset: Asset, gpu_bytes: int, advice: list[str]) -> list[tuple[str, list[dict]]]:
     """The whole tree: titles with their rows as pyqtgraph describes parameters."""
     notes = asset.provenance
     groups = [
         (DISPLAY, [_parameter(entry, asset.display) for entry in asset.settings()]),
         (OVERVIEW, [_fact(*pair) for pair in dict(_overview(asset, gpu_bytes)).items()]),
-        ("Warnings", [_fact(str(number), text) for number, text in enumerate(notes.warnings, 1)]),
+        ("Warnings", [_fact(str(number), text) for number, text in enumerate([*notes.warnings, *advice], 1)]),
         *((title, [_fact(*pair) for pair in terms.items()]) for title, terms in _origins(asset).items()),
         *description_groups(asset),
     ]

@@ -18,10 +18,10 @@ class ToolRecord:
 
     bindings come before those of the navigation. operate(operation, event, context) performs the operation of one of
     them that the navigation does not know and returns whether it did; the context is the window, of which tools use
-    `session`, `navigator`, `dragging`, `hand` and `pick(x, y)`, which returns a Hit or None. modes: for a tool that has
-    some, the bindings that hold in each; mode_of(context) tells which it is in. entered, left: told when it becomes the
-    active one and when no more. cancel(context): backs out of what is under way, and returns whether there was
-    anything; Esc asks it first.
+    `session`, `navigator`, `dragging`, `hand`, `show_picked(hit)` and `pick(x, y)`, which returns a Hit or None. modes:
+    for a tool that has some, the bindings that hold in each; mode_of(context) tells which it is in. entered, left: told
+    when it becomes the active one and when no more. cancel(context): backs out of what is under way, and returns
+    whether there was anything; Esc asks it first.
     """
 
     id: str

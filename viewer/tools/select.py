@@ -1,4 +1,4 @@
-"""Click what you see to make it the active asset."""
+"""Click what you see to make it the active asset; a splat tells its values."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from . import ToolRecord
 
 
 def operate(operation: str, event: PointerEvent, context: Any) -> bool:
-    """Makes the asset under the cursor the active one; beside everything, none."""
+    """Makes the asset under the cursor the active one, and shows what the splat is; beside everything, none."""
     if operation != "activate":
         return False
     hit = context.pick(event.x, event.y)
     context.session.activate(hit.asset if hit else None)
+    context.show_picked(hit)
     return True
 
 

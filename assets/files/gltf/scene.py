@@ -36,10 +36,10 @@ class _Content:
 
 
 class SceneReader:
-    """Reads the default scene of a container."""
+    """Reads the default scene of a container. turn_spz: see `read_splats`."""
 
-    def __init__(self, container: Container, builder: MeshBuilder) -> None:
-        self.container, self.builder = container, builder
+    def __init__(self, container: Container, builder: MeshBuilder, turn_spz: bool = True) -> None:
+        self.container, self.builder, self._turn_spz = container, builder, turn_spz
         self._meshes: dict[int, _Content] = {}
         self._materials: dict[int, int] = {}
         self._splats: list[PlacedSplats] = []
@@ -72,7 +72,8 @@ class SceneReader:
         self._mention_what_is_left_out()
         alone = not self.builder.parts and not self.builder.clouds
         assets = [] if self._splats and alone else self.builder.finish(nodes)
-        return assets + (yield from read_splats(self.container, self._splats, self.builder.provenance.warnings, alone))
+        warnings = self.builder.provenance.warnings
+        return assets + (yield from read_splats(self.container, self._splats, warnings, alone, self._turn_spz))
 
     def _order(self) -> tuple[list[int], list[int]]:
         """The nodes of the scene with parents first, and for each the place of its parent in that list."""

@@ -3,7 +3,9 @@
 A primitive of points carries position, rotation (x y z w), linear sizes, opacity and SH as attributes; drafts called
 them `_ROTATION`, `_SCALE`, `_OPACITY` and kept colour and opacity in COLOR_0. With one of the SPZ extensions the
 attributes are placeholders, and the splats lie in a buffer view as an .spz, which is to be turned to glTF's axes (left,
-up, front). Source: github.com/KhronosGroup/glTF, KHR_gaussian_splatting and KHR_gaussian_splatting_compression_spz_2.
+up, front). CesiumJS does not turn it, so there are files with numbers that are glTF's as they stand; no flag tells, and
+they are read so where the user says so (`ReadOptions.spz_frame` "ply"). Source: github.com/KhronosGroup/glTF,
+KHR_gaussian_splatting and KHR_gaussian_splatting_compression_spz_2.
 
 Splats are kept in the frame of a trainer's .ply (right, down, front), so those of a file that holds nothing else are
 turned by 180° about z. Beside meshes, which keep glTF's axes, they get that turn back as their transform. Where the
@@ -66,8 +68,11 @@ def holds_splats(primitive: dict[str, Any]) -> bool:
     return isinstance(extensions, dict) and any(name in extensions for name in (EXTENSION, *COMPRESSIONS))
 
 
-def read_splats(container: Container, placed: list[PlacedSplats], warnings: list[str], alone: bool) -> Job[list[Asset]]:
-    """A job that returns an asset for each of `placed`. alone: whether the file holds nothing else.
+def read_splats(
+    container: Container, placed: list[PlacedSplats], warnings: list[str], alone: bool, turn_spz: bool = True
+) -> Job[list[Asset]]:
+    """A job that returns an asset for each of `placed`. alone: whether the file holds nothing else. turn_spz: whether
+    an .spz that doesn't name its axes has those of its specification, or else glTF's.
 
     Raises BadFile where they are damaged, or flattened by their node.
     """
@@ -78,7 +83,7 @@ def read_splats(container: Container, placed: list[PlacedSplats], warnings: list
         start, end = number / len(placed), (number + 1) / len(placed)
         key = id(one.primitive)
         if key not in read:
-            read[key] = yield from stage(_Primitive(container, one).read(), start, (start + end) / 2)
+            read[key] = yield from stage(_Primitive(container, one, turn_spz).read(), start, (start + end) / 2)
         held += read[key].nbytes
         if held > max(_MOST_BYTES, _MOST_GROWTH * container.buffer_bytes):
             raise BadFile(container.path, f"unfolds to {held >> 20} MiB of splats, which is not believable")
@@ -98,6 +103,7 @@ def _stood_up(container: Container, one: PlacedSplats, splats: Gaussians, alone:
     notes = told(mode, up, provenance)
     notes.color_space = splats.notes.color_space
     provenance.declared |= splats.provenance.declared
+    provenance.guessed |= splats.provenance.guessed
     if not np.array_equal(one.world, np.eye(4)):
         try:
             splats = yield from stage(baked(splats, one.world), 0.0, 0.4)
@@ -115,8 +121,8 @@ def _stood_up(container: Container, one: PlacedSplats, splats: Gaussians, alone:
 class _Primitive:
     """Reads one primitive as splats in glTF's axes."""
 
-    def __init__(self, container: Container, one: PlacedSplats) -> None:
-        self.container, self.name = container, one.name
+    def __init__(self, container: Container, one: PlacedSplats, turn_spz: bool) -> None:
+        self.container, self.name, self._spz_frame = container, one.name, "RUB" if turn_spz else FRAME
         extensions = one.primitive["extensions"]
         base = extensions.get(EXTENSION)
         self._base: dict[str, Any] = base if isinstance(base, dict) else {}
@@ -163,7 +169,10 @@ class _Primitive:
         arrays = (contents.means, contents.log_scales, contents.rotations, contents.logit_opacities, contents.sh)
         splats = Gaussians(self.name, *arrays, provenance=self.provenance)
         self._note_color_space(splats)
-        return (yield from frames.converted(splats, contents.frame or "RUB", FRAME))
+        frame = contents.frame or self._spz_frame
+        where = self.provenance.declared if contents.frame else self.provenance.guessed
+        where["frame"] = f"{frame} of the .spz"
+        return (yield from frames.converted(splats, frame, FRAME))
 
     def _note_color_space(self, splats: Gaussians) -> None:
         space = self._base.get("colorSpace")

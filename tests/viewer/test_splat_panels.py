@@ -1,0 +1,190 @@
+"""What splats say of themselves in the window: the histogram that lights them up, the doctor, the picked one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+from assets.formats import open_path, save_path
+from assets.progress import run
+from assets.splats.spz_frame import says_frame
+from tests.assets.splat_files import random_splats
+from tests.viewer.conftest import Gaps, opened, pixels, wait_settled, wait_until, write_splats
+from viewer.session import Session
+from viewer.settings import SettingsFile
+from viewer.splat_desk import SplatDesk
+from viewer.window import MainWindow
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def ill_file(tmp_path: Path) -> Path:
+    """Splats with a giant, two dead ones and a duplicate among them."""
+    splats = random_splats(400, degree=1)
+    splats.rotations /= np.linalg.norm(splats.rotations, axis=1, keepdims=True)
+    splats.logit_opacities = np.abs(splats.logit_opacities)
+    splats.log_scales[5] = 5.0
+    splats.logit_opacities[[7, 8]] = -9.0
+    for name in ("means", "log_scales", "rotations", "logit_opacities", "sh"):
+        getattr(splats, name)[20] = getattr(splats, name)[21]
+    path = tmp_path / "ill.ply"
+    run(save_path(splats, path))
+    return path
+
+
+def histogram_of(window: MainWindow):
+    """The panel, when it shows something."""
+    panel = window.panel("histogram")
+    wait_until(lambda: panel.histogram is not None and panel.complete)
+    return panel
+
+
+def drag_across(panel, low: float, high: float) -> None:
+    """Drags over the plot, between two shares of its axis."""
+    plot = panel.plot
+    box = plot._ground.sceneBoundingRect()
+    ends = [plot.mapFromScene(box.left() + share * box.width(), box.center().y()) for share in (low, high)]
+    QTest.mousePress(plot.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, ends[0])
+    for share in (0.3, 0.6, 1.0):
+        QTest.mouseMove(plot.viewport(), ends[0] + share * (ends[1] - ends[0]))
+        QTest.qWait(5)
+    QTest.mouseRelease(plot.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, ends[1])
+    wait_until(lambda: panel.complete)
+
+
+def test_a_range_lights_up_its_splats(window: MainWindow, splat_file: Path) -> None:
+    (asset,) = opened(window, splat_file)
+    panel = histogram_of(window)
+    before = pixels(window)
+    panel.show_attribute("x")
+    wait_until(lambda: panel.complete)
+    drag_across(panel, 0.5, 0.95)
+    low, high = panel.plot.chosen()
+    lit = asset.lit()
+    inside = (asset.means[:, 0] >= low) & (asset.means[:, 0] <= high)
+    assert 20 < lit.sum() < 280 and np.count_nonzero(lit != inside) <= 2
+    assert str(int(lit.sum())) in panel.told.text() and panel.delete.isEnabled()
+    wait_until(lambda: np.abs(pixels(window).astype(int) - before).max() > 40)
+    panel.low.setText("0")
+    panel.low.setModified(True)
+    QTest.keyClick(panel.low, Qt.Key.Key_Return)
+    wait_until(lambda: panel.complete)
+    assert panel.plot.chosen()[0] == pytest.approx(0) and np.array_equal(
+        asset.lit(), (asset.means[:, 0] >= 0) & (asset.means[:, 0] <= np.float32(high))
+    )
+    window.do("edit.leave_tool")
+    assert asset.highlight is None and panel.plot.chosen() is None and not panel.clear.isEnabled()
+
+
+def test_lit_splats_are_deleted_and_come_back(window: MainWindow, splat_file: Path) -> None:
+    (asset,) = opened(window, splat_file)
+    panel = histogram_of(window)
+    panel.show_attribute("y")
+    wait_until(lambda: panel.complete)
+    drag_across(panel, 0.05, 0.5)
+    number = int(asset.lit().sum())
+    QTest.mouseClick(panel.delete, LEFT)
+    wait_until(lambda: len(asset) == 300 - number and panel.complete)
+    assert asset.highlight is None and panel.plot.chosen() is None
+    assert window.session.history.next_undo.name == "Delete splats"
+    wait_settled(window)
+    window.do("edit.undo")
+    assert len(asset) == 300
+    wait_until(lambda: panel.complete and panel.histogram.counts.sum() == 300)
+
+
+def test_the_window_answers_while_a_million_values_are_counted(window: MainWindow, tmp_path: Path) -> None:
+    opened(window, write_splats(tmp_path / "many.ply", 300_000))
+    panel = histogram_of(window)
+    gaps = Gaps()
+    panel.show_attribute("hue")
+    wait_until(lambda: panel.complete and panel.histogram.counts.sum() == 300_000)
+    gaps.stop()
+    assert gaps.largest < 60  # 20 ms where nothing else runs
+
+
+def test_the_doctor_lists_and_cures(window: MainWindow, ill_file: Path) -> None:
+    (asset,) = opened(window, ill_file)
+    wait_until(lambda: window.splats.findings(asset) is not None)
+    assert window.stage.health.isVisible() and "giant splats: 1" in window.stage.health.text.text().lower()
+    QTest.mouseClick(window.stage.health.show_button, LEFT)
+    panel = window.docks["doctor"].widget()
+    assert panel.isVisible() and list(panel.buttons) == ["all", "giant", "duplicates", "dead"]
+    QTest.mouseClick(panel.buttons["giant"], LEFT)
+    wait_until(lambda: len(asset) == 399 and window.splats.findings(asset) is not None)
+    assert list(panel.buttons) == ["all", "duplicates", "dead"]
+    QTest.mouseClick(panel.buttons["all"], LEFT)
+    wait_until(lambda: len(asset) == 396 and window.splats.findings(asset) is not None)
+    assert not panel.buttons and panel.told and not window.stage.health.isVisible()
+    for number in (399, 400):
+        window.do("edit.undo")
+        assert len(asset) == number
+    wait_until(lambda: window.splats.findings(asset) is not None)
+    assert window.stage.health.isVisible()
+    QTest.mouseClick(window.stage.health.close_button, LEFT)
+    assert not window.stage.health.isVisible()
+
+
+def test_a_click_tells_the_values_of_a_splat(window: MainWindow, splat_file: Path) -> None:
+    (asset,) = opened(window, splat_file)
+    window.activate_tool(next(tool for tool in window.tools if tool.id == "select"))
+    camera = window.navigator.camera(window.viewport.width(), window.viewport.height())
+    seen = asset.means @ camera.view_matrix()[:3, :3].T + camera.view_matrix()[:3, 3]
+    nearest = int(seen[:, 2].argmax())
+    x = camera.cx - seen[nearest, 0] / seen[nearest, 2] * camera.fx
+    y = camera.cy + seen[nearest, 1] / seen[nearest, 2] * camera.fy
+    QTest.mouseClick(window.viewport, LEFT, Qt.KeyboardModifier.NoModifier, QPoint(round(x), round(y)))
+    card = window.stage.picked
+    assert card.isVisible() and dict(card.rows)["splat"].startswith(f"{nearest} of") and "σ" in dict(card.rows)
+    assert float(dict(card.rows)["median depth"]) == pytest.approx(-seen[nearest, 2], rel=1e-3)
+    window.do("edit.leave_tool")
+    assert not card.isVisible() and window.active_tool.id == "select"
+
+
+def test_an_spz_is_flipped_and_the_next_one_too(window: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "a.spz"
+    run(save_path(random_splats(60, 1), path))
+    (asset,) = opened(window, path)
+    means = asset.means
+    wait_until(lambda: window.splats.findings(asset) is not None)
+    assert any("flip" in text for text in window.splats.advice(asset))
+    window.do("edit.flip_spz")
+    wait_until(lambda: says_frame(asset) == "ply")
+    assert np.array_equal(asset.means, means * (1, -1, -1)) and window.settings.values.spz_frame == "ply"
+    assert not any("flip" in text for text in window.splats.advice(asset))
+    opened(window, path)
+    assert np.array_equal(list(window.session.scene)[-1].means, asset.means)
+    window.do("edit.undo")
+    assert window.settings.values.spz_frame == "rub" and np.array_equal(asset.means, means)
+
+
+def desk(tmp_path: Path) -> tuple[Session, SplatDesk, list[str]]:
+    """A desk without a window, that does everything at once, and what fails."""
+    session, failures = Session(), []
+    session.failed.connect(lambda sentence, _: failures.append(sentence))
+    at_once = lambda job, on_result: on_result(run(job))  # noqa: E731
+    return session, SplatDesk(session, SettingsFile(tmp_path), at_once, at_once), failures
+
+
+def test_what_cannot_be_changed_is_said(tmp_path: Path, ill_file: Path) -> None:
+    session, splats, failures = desk(tmp_path)
+    session.open([ill_file])
+    (asset,) = session.scene
+    assert {finding.key for finding in splats.alarming} == {"giant", "duplicates"}
+    splats.delete_lit(asset)
+    asset.set_highlight(np.ones(400, bool))
+    splats.delete_lit(asset)
+    assert len(failures) == 2 and len(asset) == 400
+    asset.warp = object()
+    splats.fix(asset, splats.findings(asset))
+    assert "dragged" in failures[-1] and len(asset) == 400
+    asset.warp = None
+    splats.fix(asset, splats.findings(asset))
+    assert len(asset) == 396 and splats.findings(asset) == [] and session.unsaved == [asset]
+    run(save_path(asset, ill_file))
+    assert len(run(open_path(ill_file))[0]) == 396
