@@ -1,3 +1,3 @@
 """What an asset is, how it is read, changed, converted and written. No Qt, no OpenGL."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

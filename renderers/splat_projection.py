@@ -121,7 +121,7 @@ class Placed:
 
 
 def placed(gaussians: Gaussians, rows: np.ndarray, camera: Camera, diagonal: float, warp: Warp | None = None) -> Placed:
-    """The `rows` (n,) of an asset, bent by `warp`, without those that settings of the display or the near plane hide."""
+    """The `rows` (n,) of an asset, bent by `warp`, without what the display or the near plane hides."""
     matrix = camera_matrix(gaussians, camera)
     scales, opacities = gaussians.drawn(rows)
     keep = shown(gaussians, scales, opacities, diagonal) & (opacities >= FAINTEST_OPACITY)

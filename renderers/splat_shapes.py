@@ -34,8 +34,8 @@ UNLIT_SHARE = 0.35
 @dataclass(frozen=True)
 class Shape:
     """program: the shader that draws records of `captures`, vec4 each. project, paint: defines of the projection and
-    of that shader. depths: whether the shader turns a depth of its own into a colour. solid: whether it hides what is behind it. adds: whether its colours are summed up. grows:
-    whether splats may grow where others are left out."""
+    of that shader. depths: whether that shader turns a depth of its own into a colour. solid: whether it hides what is
+    behind it. adds: whether its colours are summed up. grows: whether splats may grow where others are left out."""
 
     program: str
     captures: tuple[str, ...]

@@ -21,7 +21,7 @@ from .gl.program import Program
 from .gl.texture import Texture
 from .skinning import BINDING_TEXELS, packed
 from .splat_order import REACH
-from .splat_packing import SHAPE_WORDS, pack
+from .splat_packing import SHAPE_WORDS, largest_of, pack
 
 SPLATS_PER_ROW = 1024
 SHAPE_TEXELS = SHAPE_WORDS // 4
@@ -103,7 +103,7 @@ class SplatTextures:
         self._shapes[chunk].write(shapes.reshape(height, -1, 4), place)
         self._colors[chunk].write(colors.reshape(height, -1, 4), place)
         self.positions[:, part] = means.T
-        self.reaches[part] = REACH * scales.max(1)
+        self.reaches[part] = REACH * largest_of(scales)
         self.filled = end
 
     def upload_binding(self, binding: Binding) -> Iterator[None]:

@@ -99,7 +99,10 @@ class Docks(dict[str, QDockWidget]):
         dock.setObjectName(record.id)
         dock.setWidget(record.make(self._window))
         dock.setTitleBarWidget(_title(record.title, dock))
+        below = [other for other in self.values() if self._window.dockWidgetArea(other) == AREAS["bottom"]]
         self._window.addDockWidget(AREAS[record.area], dock)
+        if record.area == "bottom" and below:
+            self._window.tabifyDockWidget(below[-1], dock)
         self[record.id] = dock
         self._open[record.id] = record.open and not record.tool
         if record.tool:

@@ -28,7 +28,7 @@ MOST_THREADS = 16
 TICK = 0.02
 """Seconds between two looks at how far the threads are."""
 
-MOST_BAND, BAND_SECONDS, NARROWINGS = 8000, 3.0, 6
+MOST_BAND, BAND_SECONDS, NARROWINGS = 8000, 6.0, 5
 """Bricks of a level, and seconds for them, beyond which the band around a surface is halved, so often at most."""
 
 PEAKS = 64
@@ -72,8 +72,11 @@ class BrickLevel:
 
     def visible(self) -> np.ndarray:
         """Which bricks (z,y,x) something shows in."""
-        shows = self.sampler.shows(self.values, BRICK)
-        tail = self.sampler.tail
+        sampler, tail = self.sampler, self.sampler.tail
+        shows = sampler.shows(self.values, BRICK)
+        if sampler.narrowed:
+            # Normals are taken from the cells around the surface too.
+            shows |= self._near_surface(BRICK)
         if tail is not None:
             shows |= maxima(at_sides(self.values, self.lattice), BRICK) >= tail
         return shows & self.mask
@@ -90,7 +93,7 @@ class BrickLevel:
                 bricks = int(wanted.sum())
                 if bricks <= MOST_BAND and self.seconds(bricks) <= BAND_SECONDS:
                     break
-                sampler.band /= 2
+                sampler.narrow()
                 wanted = self._near_surface(step)
             return wanted
         shows = maxima(grown(self.values >= sampler.least), step)

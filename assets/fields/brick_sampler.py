@@ -106,6 +106,8 @@ class FieldSampler:
         self.radius = 0.0
         """Radius of the balls that samples stand for, in the asset's units."""
         self.band = 0.0
+        self.narrowed = False
+        """Whether the band is so narrow that a cell beside the surface may lie out of it."""
         self._shape = FieldPart(field, (self.output.name,))
         colored = description.output("rgb") is not None and self.kind != "labels"
         self.eager = colored and any(o.name == "rgb" for head in self._shape.description.heads for o in head.outputs)
@@ -189,6 +191,10 @@ class FieldSampler:
         if len(places):
             some = np.linspace(0, len(places) - 1, min(PROBES, len(places))).astype(int)
             self.coefficients = self._degree(lattice.points(places[some]))
+
+    def narrow(self) -> None:
+        """Halves the band around the surface, from here on."""
+        self.band, self.narrowed = self.band / 2, True
 
     def matter(self, values: np.ndarray) -> np.ndarray:
         """At which lattice points there is what a view should be fitted to."""

@@ -2,9 +2,9 @@
 
 Both are k-means (Lloyd 1982). A codebook is searched over sorted values with running sums, so that a round costs as
 much as it has entries, not values. A palette of tens of thousands of rows is searched in cells: a few hundred of them,
-each with its share of the palette, and a row looks for its entry in the eight cells nearest to it. For a million rows of
-45 numbers and 65 536 entries that is a thirtieth of the work of comparing all with all, and the squared error of real
-coefficients is within 0.1 % of it.
+each with its share of the palette, and a row looks for its entry in the eight cells nearest to it. For a million rows
+of 45 numbers and 65 536 entries that is a thirtieth of the work of comparing all with all, and the squared error of
+real coefficients is within 0.1 % of it.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ class Capabilities:
 
     @property
     def sorts(self) -> bool:
-        """Whether the GL sorts faster than numpy: a card does, while llvmpipe takes 12 times as long on our own cores."""
+        """Whether the GL sorts faster than numpy: a card does; llvmpipe takes 12 times as long, on our own cores."""
         return self.compute and not self.software
 
 

@@ -116,14 +116,3 @@ def test_rows_that_are_hard_to_part() -> None:
     assert np.isfinite(entries).all() and len(entries) == 1024
     np.testing.assert_allclose(entries[labels[7]], rows[7], rtol=1e-6)
     assert np.abs(entries[labels[1400:]]).max() < 0.3
-
-
-@pytest.mark.slow
-def test_a_million_rows_take_a_minute() -> None:
-    """As a million splats of degree 3 have them, with the largest palette."""
-    rows = clustered_rows(1_000_000, 45)
-    start = time.process_time()
-    entries = run(clustering.palette(rows, 65536))
-    labels = run(clustering.nearest_rows(rows, entries))
-    assert time.process_time() - start < 180
-    assert np.mean((rows - entries[labels]) ** 2) < 0.05**2

@@ -118,13 +118,23 @@ def show_drawing(cases: list[str], files: dict[str, Path]) -> None:
         elif case == "window":
             show("start: window stands", run([*display(), sys.executable, "-m", "tests.bench.measure", "window"]))
         else:
-            show(case, run([sys.executable, "-m", "tests.bench.measure", "scene", str(files[case])]))
+            own = run([sys.executable, "-m", "tests.bench.measure", "scene", str(files[case])])
+            show(case, own)
             if os.environ.get("F3D_PYTHON") and case != TRIPLANE:
-                show(f"{case}, f3d", peer_command(case, files[case]))
+                peer = peer_command(case, files[case])
+                show(f"{case}, f3d", peer)
+                show(f"{case}, share of f3d's", shares(own, peer))
     print(
         "\nSeconds count from the start of the process; first: the first picture, ready: with all that drawing needs."
         "\nframe: median of complete frames of an orbit at 1280×720 with glFinish; moving: as the window draws them."
     )
+
+
+def shares(own: dict[str, float] | str, peer: dict[str, float] | str) -> dict[str, float] | str:
+    """What of the peer's time and memory ours takes, column by column."""
+    if isinstance(own, str) or isinstance(peer, str):
+        return "not measured"
+    return {key: own[key] / peer[key] for key in COLUMNS if key != "frames" and own.get(key) and peer.get(key)}
 
 
 def peer_command(name: str, path: Path) -> dict[str, float] | str:
@@ -177,9 +187,9 @@ def show(case: str, found: dict[str, float] | str, columns: dict[str, str] = COL
 
 def number(value: float, key: str) -> str:
     """As many digits as mean something."""
-    return (
-        f"{value:.2f}" if key.endswith("_s") else f"{value:.0f}" if value >= 10 or key == "frames" else f"{value:.1f}"
-    )
+    if key.endswith("_s") or value < 1:
+        return f"{value:.2f}"
+    return f"{value:.0f}" if value >= 10 or key == "frames" else f"{value:.1f}"
 
 
 if __name__ == "__main__":

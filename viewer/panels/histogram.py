@@ -249,8 +249,7 @@ class HistogramPanel(QStackedWidget):
 
     def _draw(self) -> None:
         if self.histogram is not None:
-            unit = f" ({self.attribute.unit})" if self.attribute.unit else ""
-            self.plot.show_histogram(self.histogram, f"{self.attribute.label}{unit}", self.tall.isChecked())
+            self.plot.show_histogram(self.histogram, self.tall.isChecked())
 
     # The range.
 

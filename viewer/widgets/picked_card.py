@@ -68,7 +68,7 @@ class PickedCard(QFrame):
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._grid.addWidget(words, number, 0)
             self._grid.addWidget(value, number, 1)
-        self._grid.addWidget(self._close, 0, 2)
+        self._grid.addWidget(self._close, 0, 2, 2, 1, Qt.AlignmentFlag.AlignTop)
         self.show()
         self.raise_()
         self.parentWidget().place()

@@ -65,6 +65,8 @@ class RangePlot(pg.PlotWidget):
         self.hideButtons()
         self._ground.setMouseEnabled(False, False)
         self._ground.setDefaultPadding(0.0)
+        for name in ("left", "bottom"):
+            self.getAxis(name).enableAutoSIPrefix(False)
         self.getAxis("left").setWidth(56)
         self._bars = pg.PlotCurveItem([0.0, 1.0], [0.0], stepMode="center", fillLevel=0.0)
         self.addItem(self._bars)
@@ -102,12 +104,11 @@ class RangePlot(pg.PlotWidget):
             line.setPen(accent, width=2)
             line.setHoverPen(accent, width=4)
 
-    def show_histogram(self, histogram: Histogram, label: str, tall: bool) -> None:
+    def show_histogram(self, histogram: Histogram, tall: bool) -> None:
         """Draws the bars. tall: as logarithms of their counts."""
         counts = histogram.counts.astype(np.float64)
         heights = np.log10(1 + counts) if tall else counts
         self._axis.logarithmic = histogram.logarithmic
-        self._axis.setLabel(label, color=role("quiet"))
         self.getAxis("left").setStyle(showValues=not tall)
         self._bars.setData(histogram.edges, heights)
         self._ends = (float(histogram.edges[0]), float(histogram.edges[-1]))
