@@ -25,8 +25,8 @@ class Provenance:
     """Where an asset comes from, and what is known about it rather than assumed.
 
     `declared` is what the file said, `guessed` what we concluded from shapes, names or habit; both map a term of the
-    field ("align_corners") to a readable value. `warnings` are sentences. dropped: how many elements the reader left out
-    because they were damaged.
+    field ("align_corners") to a readable value. `warnings` are sentences. dropped: how many elements the reader left
+    out because they were damaged.
     """
 
     path: Path | None = None

@@ -96,14 +96,14 @@ class Triplane(Asset):
         description = self.description
         layers = [self.tensors[layer.weight] for head in description.heads for layer in head.layers if self.has_decoder]
         outputs = [output.name for head in description.heads for output in head.outputs]
-        facts = {"combination": ", ".join(group.combine for group in description.groups)}
+        facts = {"combination": ", ".join(dict.fromkeys(group.combine for group in description.groups))}
         facts["decoder"] = f"{len(layers)} layers, {max(len(w) for w in layers)} wide" if layers else "none"
         if outputs:
             facts["outputs"] = ", ".join(outputs)
         if self.grid is not None:
             facts["baked"] = " × ".join(str(int(count)) for count in self.grid.resolution)
             facts["baked"] += f" ({self.grid.ended})" if self.grid.ended else ""
-            facts["bricks"] = f"{len(self.grid.samples)}, {self.grid.nbytes / 1e6:.0f} MB"
+            facts["bricks"] = f"{len(self.grid.samples)}, {self.grid.nbytes / 2**20:.0f} MiB"
         return facts
 
     def settings(self) -> tuple[Setting, ...]:

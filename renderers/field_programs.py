@@ -17,6 +17,7 @@ from assets.fields.showing import Shown, shown
 from assets.triplane import Triplane
 
 from .colormap import viridis_glsl
+from .field_geometry import march_box
 from .field_rule import Rule, rule_of
 from .warp_volume import STRAINED, WARPED
 
@@ -141,8 +142,11 @@ def look_uniforms(look: Look, triplane: Triplane, grid: BrickGrid) -> dict[str, 
 
 def _label_reach(triplane: Triplane, grid: BrickGrid) -> np.ndarray:
     """How far to either side the slope of labels is looked for, (3,) in cells: as the exact picture does."""
-    finest = max(max(triplane.tensors[name].shape[-2:]) for name in triplane.description.plane_tensors())
-    return LABEL_REACH / np.clip(2 * finest, *LABEL_STEPS) * np.asarray(grid.resolution, np.float64)
+    finest = max(max(triplane.tensors[name].shape[2:]) for name in triplane.description.plane_tensors())
+    cell = (grid.box[1] - grid.box[0]) / grid.resolution
+    # Of the family's box: that of the bricks may be larger.
+    box = march_box(triplane, grid)
+    return LABEL_REACH / np.clip(2 * finest, *LABEL_STEPS) * (box[1] - box[0]) / cell
 
 
 def _terms(output: Output) -> tuple[float, float, float]:

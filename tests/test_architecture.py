@@ -23,7 +23,7 @@ HEAVY = {
 }
 WITHOUT_QT = (
     *("session.py", "command_line.py", "headless/*.py", "colors.py", "exporting.py", "hands.py", "navigation.py"),
-    *("cursor.py", "planes.py", "decoders.py", "preparing.py"),
+    *("cursor.py", "planes.py", "decoders.py", "preparing.py", "splat_desk.py"),
     *("bindings.py", "pointer_event.py", "drawing.py", "actions.py", "settings.py", "wording.py", "own_view.py"),
     *("work/runner.py", "work/transfer.py", "work/worker.py", "dragging.py", "tools/*.py"),
     *(f"drag/{name}.py" for name in ("changes", "hand", "live", "marks", "outcomes", "painting", "pairs", "places")),

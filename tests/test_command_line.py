@@ -142,7 +142,7 @@ def test_info_as_json(triptych, tmp_path: Path) -> None:
     splats, cube = write_splats(tmp_path / "dots.ply", 77), write_obj(tmp_path / "cube.obj")
     one = json.loads(succeeded(triptych(splats, "--info", "--json")))
     keys = {"file", "format", "family", "kind", "name", "counts", "bounds", "memory_bytes", "declared", "guessed"}
-    assert set(one) == keys | {"facts", "warnings"}
+    assert set(one) == keys | {"facts", "warnings", "findings"}
     assert (one["kind"], one["counts"]["splats"], one["file"]) == ("gaussians", 77, str(splats))
     several = json.loads(succeeded(triptych(splats, cube, "--info", "--json")))
     assert [entry["kind"] for entry in several] == ["gaussians", "mesh"]

@@ -60,12 +60,14 @@ class KnownDecoders:
 
 class DecoderDesk:
     """Finds decoders for the planes of a session. `changed()` is emitted when there is more or less to ask for,
-    `said(text)` when one was found."""
+    `said(text)` when one was found, `settled(sentences)` with what was wrong with others before."""
 
     def __init__(self, session: Session, known: KnownDecoders) -> None:
         self._session, self.known = session, known
         self.changed = Signal()
         self.said = Signal()
+        self.settled = Signal()
+        self._refused: list[str] = []
         self._declined: set[int] = set()
         session.opened.connect(self._on_opened)
         session.decoded.connect(self._on_decoded)
@@ -86,7 +88,11 @@ class DecoderDesk:
     def give(self, path: Path) -> Any:
         """Reads the decoder of the active asset, and of all others from the same file, from `path`."""
         asset = self._session.scene.active
-        return self._session.give_decoder(asset, path) if lacks_decoder(asset) else None
+        return self._session.give_decoder(asset, path, on_failure=self._refuse) if lacks_decoder(asset) else None
+
+    def _refuse(self, error: TriptychError, details: str) -> None:
+        self._refused.append(str(error))
+        self._session.failed.emit(str(error), details)
 
     def _on_opened(self, _: Path, assets: list[Asset]) -> None:
         lacking = [asset for asset in assets if lacks_decoder(asset)]
@@ -113,6 +119,8 @@ class DecoderDesk:
             self.known.note(family, path)
         told = f", and remembered for {family}" if family and asked else ""
         self.said.emit(f"{path.name} is the decoder of {asset.name}{told}")
+        self.settled.emit(self._refused)
+        self._refused = []
         self.changed.emit()
 
     def _on_asset(self, _: Asset, part: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class Session:
         self.cursor = Cursor()
         self._origins: weakref.WeakKeyDictionary[Asset, tuple[Path, int]] = weakref.WeakKeyDictionary()
         self._opening: list[Task] = []
+        self._unopened: list[tuple[Path, TriptychError, str]] = []
         self._saved_versions: weakref.WeakKeyDictionary[Asset, int] = weakref.WeakKeyDictionary()
         self.preparations = Preparing(self.scene, self.runner, self._fail)
 
@@ -233,14 +235,28 @@ class Session:
         for asset in assets:
             if decoder is not None and isinstance(asset, Triplane) and asset.has_decoder:
                 self.decoded.emit(asset, decoder, True)
+        self._settle()
 
     def _on_unopened(self, path: Path, decoder: Path | None, error: TriptychError, details: str) -> None:
-        """A file that holds nothing to see may be the decoder that the active planes lack."""
-        active = self.scene.active
-        if decoder is None and isinstance(error, BadFile) and isinstance(active, Triplane) and not active.has_decoder:
-            self.give_decoder(active, path, on_failure=lambda *_: self._fail(error, details))
+        if decoder is None and isinstance(error, BadFile):
+            self._unopened.append((path, error, details))
         else:
             self._fail(error, details)
+        self._settle()
+
+    def _settle(self) -> None:
+        """A file that holds nothing to see may be the decoder that planes lack, also planes which came after it."""
+        if self.opening:
+            return
+        unopened, self._unopened = self._unopened, []
+        for path, error, details in unopened:
+            active, others = self.scene.active, reversed(list(self.scene))
+            lacking = [asset for asset in (active, *others) if isinstance(asset, Triplane) and not asset.has_decoder]
+            if lacking:
+                tell = partial(self._fail, error, details)
+                self.give_decoder(lacking[0], path, on_failure=lambda *_, tell=tell: tell())
+            else:
+                self._fail(error, details)
 
     def _decode(
         self, planes: Path, path: Path, found: list[Asset], asked: bool, fail: Callable[[TriptychError, str], None]

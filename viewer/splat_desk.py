@@ -143,6 +143,8 @@ class SplatDesk:
         same = all(now[part] is before[part] for part in now if part not in asset.prepared_fields)
         if asset not in self._session.scene or not same:
             self._session.failed.emit(f"{asset.name} was changed meanwhile, so what was made of it is dropped.", "")
+        elif "means" in state and not len(state["means"]):
+            self._session.failed.emit(f"{asset.name}: none of its splats would be left; close it instead.", "")
         elif state and self._session.do(DataEdit(asset, {part: now[part] for part in state}, state, name, detail)):
             self.said.emit(f"{name}: {detail}")
 

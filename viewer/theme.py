@@ -138,7 +138,7 @@ QHeaderView::section {{ background: {panel}; color: {quiet}; border: none; borde
     padding: 4px 8px; }}
 QTreeView#sceneList, QTreeView#historyList {{ padding: 4px 8px 4px 4px; }}
 QTreeView#inspector::item {{ border-bottom: 1px solid {window}; }}
-QTreeView#inspector::item:selected {{ background: transparent; }}
+QTreeView#inspector::item:selected, QTreeView#inspector::branch:selected {{ background: transparent; }}
 QTreeView#inspector QLineEdit, QTreeView#inspector QAbstractSpinBox, QTreeView#inspector QComboBox {{
     border-radius: 4px; min-height: 20px; max-height: 20px; margin: 2px 0; }}
 QTreeView#inspector QPushButton {{ background: transparent; border: none; min-height: 20px; padding: 0; }}

@@ -222,6 +222,7 @@ class MainWindow(QMainWindow):
         session.history.changed.connect(self._on_history)
         session.cursor.changed.connect(self._on_cursor)
         self.decoders.said.connect(self.say)
+        self.decoders.settled.connect(self.stage.errors.forget)
         self.splats.said.connect(self.say)
         self.splats.changed.connect(self.refresh_actions)
         self.settings.changed.connect(self._on_settings)
@@ -314,7 +315,8 @@ class MainWindow(QMainWindow):
         """Keeps a small picture of each file that is alone in the scene, once it is drawn."""
         waiting, self._awaiting_thumbnail = self._awaiting_thumbnail, []
         for path, assets in waiting:
-            if assets and set(self.session.scene) == set(assets):
+            # The window may have been closed since.
+            if assets and set(self.session.scene) == set(assets) and self.viewport.frame is not None:
                 target = self.recent.thumbnail(path.absolute())
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self.viewport.small_picture(THUMBNAIL_HEIGHT).save(str(target), "PNG", PNG_QUALITY)

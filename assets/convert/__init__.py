@@ -14,13 +14,19 @@ from ..registry import records
 
 @dataclass(frozen=True)
 class Conversion:
-    """A way from one kind of asset to another. `convert(asset, **options)` is a job that returns the new asset."""
+    """A way from one kind of asset to another. `convert(asset, **options)` is a job that returns the new asset.
+
+    options: each with a line of help. choices: the words that some of them may be, the default first. idle: those that
+    change nothing for an asset.
+    """
 
     source: str
     target: str
     name: str
     convert: Callable[..., Job[Asset]]
     options: dict[str, str] = field(default_factory=dict)
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    idle: Callable[[Any], tuple[str, ...]] = lambda _: ()
 
 
 def conversions() -> tuple[Conversion, ...]:

@@ -128,6 +128,13 @@ def _dressed(name: str, level_set: LevelSet, triangles: Triangles, cell: float, 
     return Mesh(name, [part])
 
 
+def _idle(triplane: Triplane) -> tuple[str, ...]:
+    """Options that say nothing to a field without time, or without colour."""
+    description = triplane.description
+    colorless = description.output("rgb") is None
+    return (() if description.needs_time else ("time",)) + (("colour", "texture_size") if colorless else ())
+
+
 CONVERSION = Conversion(
     "triplane",
     "mesh",
@@ -135,9 +142,11 @@ CONVERSION = Conversion(
     convert,
     {
         "resolution": "points along the longest side of the box (the family's, at most 513)",
-        "level": "of the density or distance at which the surface lies (the family's)",
-        "colour": "the field's, at vertices, on a texture, or none (vertices)",
+        "level": "density or distance at which the surface lies (as shown, or the family's)",
+        "colour": "of the field: at vertices, on a texture, or none (vertices)",
         "texture_size": "texels along a side of the texture (1024)",
-        "time": "for fields that change (what is shown)",
+        "time": "when, for fields that change (as shown)",
     },
+    choices={"colour": ("vertices", "texture", "none")},
+    idle=_idle,
 )

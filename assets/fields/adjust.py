@@ -184,15 +184,12 @@ def _told(before: Provenance, old: FieldDescription, new: FieldDescription, key:
         told.declared[key] = f"{readable(table[key].value)}, {CHOSEN}"
     else:
         told.declared[key] = CHOSEN
-    for term in (key, next(entry.term for entry in properties(old) if entry.key == key)):
-        if term == key or _covers_one(term):
-            told.guessed.pop(term, None)
+    terms = {entry.key: entry.term for entry in properties(old)}
+    told.guessed.pop(key, None)
+    if list(terms.values()).count(terms[key]) == 1:
+        # Else it says more than this: whoever chose the order of the planes has not chosen their axes.
+        told.guessed.pop(terms[key], None)
     return told
-
-
-def _covers_one(term: str) -> bool:
-    """Whether a term of the provenance says nothing but what one property says."""
-    return term in ("box", "up", "axes", "background", "combination")
 
 
 def readable(value: Any) -> str:

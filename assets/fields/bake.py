@@ -44,7 +44,7 @@ WHOLE = 64
 WHOLE_SECONDS = 4.0
 """What that may take; else it is decoded as finer ones are."""
 
-LEVEL_SECONDS = 20.0
+LEVEL_SECONDS = 30.0
 """What a level may take to be worth it. A TripoSR's finest takes 5 on two cores."""
 
 MEMORY_LIMIT = 384 << 20
@@ -78,12 +78,11 @@ def bake(
     """
     if shown(triplane.description) is None:
         raise BadInput(f"{triplane.name}: has no density, distance or labels that could be drawn.")
-    if levels is None:
-        levels = LEVELS if triplane.description.space.contraction is None else FAR_LEVELS
     yield Progress(0, 1, "Preparing the decoder")
     moment = triplane.moment() if time is None else time
     sampler = FieldSampler(Field(triplane, device, rest=True), float(moment))
-    lattice, level = Lattice(sampler.box, levels[0], 1), None
+    levels, coarsest = _levels(sampler, levels)
+    lattice, level = Lattice(sampler.box, coarsest, 1), None
     mask = np.ones(lattice.bricks, bool)
     if not _fits(sampler, mask.size, memory_limit):
         yield Progress(1, 1, f"{levels[0]} cells would take too much memory")
@@ -98,11 +97,21 @@ def bake(
         level.coarser = None
         grid = level.grid(number, len(levels))
         if number < len(levels) - 1:
-            lattice = Lattice(sampler.box, levels[0], levels[number + 1] // levels[0])
+            lattice = Lattice(sampler.box, coarsest, levels[number + 1] // levels[0])
             mask, grid.ended = _next(level, lattice, levels[number + 1] // cells, memory_limit)
         yield Partial(grid if not grid.ended else replace(grid, levels=number + 1))
         if grid.ended:
             return
+
+
+def _levels(sampler: FieldSampler, levels: tuple[int, ...] | None) -> tuple[tuple[int, ...], int | np.ndarray]:
+    """The levels of a bake, and the cells of the first along the longest side, or (3,)."""
+    if levels is not None:
+        return levels, levels[0]
+    if sampler.voxels is not None:
+        return sampler.voxels.cells, sampler.voxels.coarsest
+    levels = LEVELS if sampler.field.description.space.contraction is None else FAR_LEVELS
+    return levels, levels[0]
 
 
 def _next(level: BrickLevel, lattice: Lattice, times: int, memory_limit: int) -> tuple[np.ndarray, str]:

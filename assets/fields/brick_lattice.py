@@ -12,13 +12,16 @@ from .brick_grid import BRICK
 
 class Lattice:
     """The points at which a level is sampled: corners of nearly cubic cells, `coarsest` × `finer` of them along the
-    longest side of `box` (2,3); whole bricks at the coarsest level, so that those of all levels nest."""
+    longest side of `box` (2,3), or (3,) along its sides; whole bricks at the coarsest level, so that those of all
+    levels nest."""
 
-    def __init__(self, box: np.ndarray, coarsest: int, finer: int) -> None:
+    def __init__(self, box: np.ndarray, coarsest: int | np.ndarray, finer: int) -> None:
         sides = box[1] - box[0]
         self.box = box
         self.finer = finer
-        self.cells = np.maximum(1, np.round(sides / sides.max() * coarsest / BRICK)).astype(int) * BRICK * finer
+        if np.ndim(coarsest) == 0:
+            coarsest = np.maximum(1, np.round(sides / sides.max() * coarsest / BRICK)).astype(int) * BRICK
+        self.cells = np.asarray(coarsest) * finer
         self.axes = [
             np.linspace(low, high, count + 1).astype(np.float32)
             for low, high, count in zip(*box, self.cells, strict=True)

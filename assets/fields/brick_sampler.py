@@ -20,6 +20,7 @@ from .brick_lattice import Lattice, corners, maxima, minima
 from .decoder import Field, activate_output, bounded_threads, shift_raw
 from .description import FieldDescription
 from .field_part import FieldPart
+from .label_voxels import voxels_of
 from .showing import shown
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ class FieldSampler:
         self.surface = what.surface
         self.least, self.matter_from = thresholds(description) if self.kind == "density" else (0.5, 0.5)
         self.tail = tail_density(description) if self.kind == "density" else None
+        self.voxels = None
+        if self.kind == "labels":
+            self.voxels = voxels_of(description, lambda plane: tuple(field.texels((plane,)).shape[2:]))
         self.box = self._baked_box(description)
         self.chunk = field.chunk
         self._mip = any(group.interpolation == "mip" for group in description.groups)
@@ -206,6 +210,8 @@ class FieldSampler:
 
     def _baked_box(self, description: FieldDescription) -> np.ndarray:
         """The box of the asset's frame that is baked, (2,3) f64. Contracted space has no end; its bricks do."""
+        if self.voxels is not None:
+            return self.voxels.box
         box = np.array([description.space.low, description.space.high], np.float64)
         if description.space.contraction is not None:
             return box.mean(0) + (box - box.mean(0)) * FAR_OUT

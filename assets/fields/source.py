@@ -74,7 +74,7 @@ def missing_decoder_warning(path: Path, family: str = "") -> str:
     of_family = f"{family} planes" if family else "planes"
     return (
         f"{path.name} holds {of_family} without their decoder: "
-        "open it with --decoder WEIGHTS to see and query the field."
+        "choose the file of the decoder (--decoder WEIGHTS) to see and query the field."
     )
 
 
@@ -95,7 +95,7 @@ def _make_triplane(found: Found, family: Family, path: Path, decoder: Path | Non
 def _unknown_warning(path: Path) -> str:
     return (
         f"{path.name} holds planes of no family that is known here, so only the planes themselves can be looked at: "
-        "open it with --decoder WEIGHTS where you have the decoder of a known one."
+        "choose the file of the decoder (--decoder WEIGHTS) where you have that of a known one."
     )
 
 

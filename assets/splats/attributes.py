@@ -137,7 +137,7 @@ def measured(asset: Gaussians, attribute: Attribute) -> Job[np.ndarray]:
 
 def spread(values: np.ndarray, logarithmic: bool = False, bins: int = BINS) -> Job[Histogram]:
     """A job that returns how `values` (N,) are spread, in `bins` equal parts between their ends. Where all are the same
-    the axis reaches half a unit to either side."""
+    the axis reaches half a unit or a thousandth to either side."""
     low, high, beside = np.inf, -np.inf, 0
     for start in range(0, len(values), BLOCK):
         places = _places(values[start : start + BLOCK], logarithmic)
@@ -147,8 +147,10 @@ def spread(values: np.ndarray, logarithmic: bool = False, bins: int = BINS) -> J
     if low > high:
         low = high = 0.0
     low, high = float(low), float(high)
-    if high - low <= 1e-6 * max(abs(low), abs(high)):
-        low, high = low - 0.5, high + 0.5
+    largest = max(abs(low), abs(high))
+    if high - low <= 1e-6 * largest:
+        room = max(0.5, 1e-3 * largest)
+        low, high = low - room, high + room
     counts = np.zeros(bins, np.int64)
     for start in range(0, len(values), BLOCK):
         places = _places(values[start : start + BLOCK], logarithmic)

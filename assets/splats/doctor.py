@@ -27,6 +27,10 @@ UNIT_TOLERANCE = 1e-3
 LINEAR_SHARE = 0.2
 """Sizes of which the median is a larger share of the scene cannot be meant."""
 
+_ALIKE, _UNLIKE, _CROWDED = 0.7, 3.0, 4.0
+"""Logarithms that span less make sizes that are as good as the same; sizes of which one in ten is so many times smaller
+than another one in ten; times the room that there is for each."""
+
 _FEWEST = 20
 """Of fewer splats nothing can be said about the scene."""
 
@@ -51,16 +55,23 @@ class Finding:
 @dataclass(frozen=True)
 class _Scene:
     """extent: diagonal of the box around the middle 98 % of the centres along each axis, 0 where there are too few.
-    median: of the largest sizes as they are drawn. lowest: of what is stored as log_scales, all but a thousandth."""
+    median: of the largest sizes as they are drawn. crowd: how many times more room they take than there is for each on
+    a surface of that extent. stored: all but the lowest thousandth, tenth and the highest tenth of what is stored as
+    log_scales is above (below) these."""
 
     extent: float
     median: float
-    lowest: float
+    crowd: float
+    stored: tuple[float, float, float]
 
     @property
     def linear(self) -> bool:
-        """Whether sizes seem to be stored as they are: no logarithm is below zero, and what comes out is enormous."""
-        return self.extent > 0 and self.lowest >= 0 and self.median > LINEAR_SHARE * self.extent
+        """Whether sizes seem to be stored as they are: no logarithm is below zero, and what comes out is enormous, or
+        crowded and as good as all the same, while the numbers themselves differ as sizes do."""
+        lowest, low, high = self.stored
+        alike = high - low < _ALIKE and high > _UNLIKE * low
+        enormous = self.median > LINEAR_SHARE * self.extent or (alike and self.crowd > _CROWDED)
+        return self.extent > 0 and lowest >= 0 and enormous
 
 
 def examine(asset: Gaussians) -> Job[list[Finding]]:
@@ -216,20 +227,24 @@ def _lengths(asset: Gaussians) -> Job[tuple[int, int]]:
 
 
 def _measured(asset: Gaussians) -> _Scene:
-    rows = np.arange(0, len(asset), -(-len(asset) // _SAMPLE))
+    rows = np.arange(0, len(asset), max(1, -(-len(asset) // _SAMPLE)))
     means, stored = asset.means[rows], asset.log_scales[rows]
     sound = np.isfinite(means).all(1) & np.isfinite(stored).all(1)
     if np.count_nonzero(sound) < _FEWEST:
-        return _Scene(0.0, 0.0, 0.0)
+        return _Scene(0.0, 0.0, 0.0, (0.0, 0.0, 0.0))
     low, high = np.percentile(means[sound].astype(np.float64), (1, 99), axis=0)
-    sizes = asset.drawn(rows[sound])[0].max(1)
-    return _Scene(float(np.linalg.norm(high - low)), float(np.median(sizes)), float(np.percentile(stored[sound], 0.1)))
+    with np.errstate(all="ignore"):
+        median = float(np.median(asset.drawn(rows[sound])[0].max(1)))
+    extent = float(np.linalg.norm(high - low))
+    crowd = median * len(asset) ** 0.5 / extent if extent > 0 else 0.0
+    return _Scene(extent, median, crowd, tuple(np.percentile(stored[sound].astype(np.float64), (0.1, 10, 90))))
 
 
 def _by_blocks(array: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> Job[np.ndarray]:
     out = np.empty(array.shape, np.float32)
     for start in range(0, len(array), BLOCK):
-        out[start : start + BLOCK] = change(array[start : start + BLOCK])
+        with np.errstate(all="ignore"):  # rows that are not finite go in the end
+            out[start : start + BLOCK] = change(array[start : start + BLOCK])
         yield Progress(start, len(array), "Putting splats right")
     return out
 

@@ -64,10 +64,11 @@ def _looked_at(asset: Gaussians) -> np.ndarray:
 
 def _flat(asset: Gaussians, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centres and normals (n,3) of the flat ones of `rows`."""
-    sizes, _ = asset.drawn(rows)
-    ranked = np.sort(sizes, axis=1)
-    with np.errstate(invalid="ignore"):
-        flat = (ranked[:, 0] < _FLAT * ranked[:, 1]) & np.isfinite(asset.means[rows]).all(1)
+    with np.errstate(all="ignore"):
+        sizes, _ = asset.drawn(rows)
+        ranked = np.sort(sizes, axis=1)
+        flat = (ranked[:, 0] < _FLAT * ranked[:, 1]) & np.isfinite(ranked).all(1)
+    flat &= np.isfinite(asset.means[rows]).all(1) & np.isfinite(asset.rotations[rows]).all(1)
     rows, thinnest = rows[flat], sizes[flat].argmin(1)
     turns = quaternions.to_matrices(asset.rotations[rows])
     return asset.means[rows].astype(np.float64), turns[np.arange(len(rows)), :, thinnest]
@@ -75,8 +76,8 @@ def _flat(asset: Gaussians, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _ground(means: np.ndarray, normals: np.ndarray, column: int, only: int = 0) -> tuple[float, int]:
     """How large a share (0 … 1) of all flat splats, with `means` and `normals` (n,3), faces an axis in the densest
-    layer across it, and at which end that lies: −1, 1, or 0 in between. 0, 0 where such a layer covers little of the scene.
-    only: the end, −1 or 1, at which alone to look."""
+    layer across it, and at which end that lies: −1, 1, or 0 in between. 0, 0 where such a layer covers little of the
+    scene. only: the end, −1 or 1, at which alone to look."""
     ends = np.percentile(means, (1, 99), axis=0)
     low, high = ends[:, column]
     if not high > low:
@@ -99,6 +100,6 @@ def _ground(means: np.ndarray, normals: np.ndarray, column: int, only: int = 0) 
 def _coverage(places: np.ndarray, ends: np.ndarray) -> float:
     """In which share of the cells between `ends` (2,2) there are `places` (n,2)."""
     span = np.maximum(ends[1] - ends[0], 1e-30)
-    cells = np.floor((places - ends[0]) / span * _CELLS).astype(np.int64)
-    cells = cells[((cells >= 0) & (cells < _CELLS)).all(1)]
+    shares = (places - ends[0]) / span
+    cells = (_CELLS * shares[((shares >= 0) & (shares < 1)).all(1)]).astype(np.int64)
     return len(np.unique(cells[:, 0] * _CELLS + cells[:, 1])) / _CELLS**2

@@ -110,8 +110,16 @@ class Matter:
 
     def normals(self, points: torch.Tensor) -> torch.Tensor:
         """Unit normals (N,3) in world space, out of the matter."""
-        share = 1.5 / self.steps if self.labels else 1 / 256
-        return self.sampler.slopes(points, lambda places: -self.at_rest(places), share)
+        if not self.labels:
+            return self.sampler.slopes(points, lambda places: -self.at_rest(places), 1 / 256)
+        low, high = (self.sampler.tensor(side) for side in self.sampler.box)
+
+        def emptiness(places: torch.Tensor) -> torch.Tensor:
+            # Labels end with the box, or the sides of it would have no normals.
+            there = ((places >= low) & (places <= high)).all(1)
+            return -self.at_rest(places).where(there, places.new_tensor(-1.0))
+
+        return self.sampler.slopes(points, emptiness, 1.5 / self.steps)
 
     def look_from_afar(self, rays: int) -> Job[None]:
         """Asks the lattice, for a picture of so many rays, where it pays."""

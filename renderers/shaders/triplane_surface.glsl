@@ -124,7 +124,9 @@ float beginOf(Ray ray, float outside, float inside) {
 float shows(vec3 rest) {
     Place p;
     float label;
-    p.rest = clamp(rest, boxLow, boxHigh);
+    // Matter ends with the box, or the sides of it would have no normals.
+    if (any(lessThan(rest, boxLow)) || any(greaterThan(rest, boxHigh))) return 0.0;
+    p.rest = rest;
     findBrick(p);
     return depthOf(p, label) > 0.0 ? 1.0 : 0.0;
 }
@@ -145,7 +147,7 @@ vec3 normalOut(Place p, vec3 d) {
     vec3 g;
 #ifdef LABELLED
     // Seen from a little outside: on a face both sides along it are alike then.
-    vec3 outside = p.rest - 0.05 * normalize(d);
+    vec3 outside = p.rest - 0.025 * normalize(d);
     for (int axis = 0; axis < 3; axis++) {
         vec3 beside = vec3(0.0);
         beside[axis] = labelReach[axis];

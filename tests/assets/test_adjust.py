@@ -168,6 +168,13 @@ def test_what_was_guessed_is_declared_after_a_change() -> None:
     assert marked(asset)["interpolation"] == "guessed" and "sampling" in asset.provenance.guessed
 
 
+def test_what_is_said_of_the_order_leaves_the_axes_guessed() -> None:
+    asset = triplane()
+    take(asset, "sign.x", "-")
+    assert marked(asset)["sign.x"] == "set" and marked(asset)["axes.0"] == "guessed"
+    assert "axes" in asset.provenance.guessed and "sign.x" in asset.provenance.declared
+
+
 def test_a_quantity_takes_the_surface_along() -> None:
     changed = adjusted(field(), "density.quantity", "sdf")
     assert changed.output("sdf") is not None and changed.surface.field == "sdf"

@@ -269,3 +269,54 @@ def test_the_sides_of_a_part_are_those_of_the_whole() -> None:
     assert whole[:3].all() and whole[-3:].all() and not whole[3:-3, 3:-3, 3:-3].any()
     part = at_sides(values[8:, 8:], lattice, np.array([8, 8, 0]))
     assert (part == whole[8:, 8:]).all()
+
+
+def city(aligned: bool) -> Triplane:
+    """A volume of 40 × 24 × 10 random labels, which are read at the nearest voxel."""
+    labels = np.random.default_rng(4).integers(0, 3, (1, 1, 10, 24, 40)).astype(np.float32)
+    index = np.arange(3, dtype=np.float32)
+    volume = Group("labels", (Plane("labels", 0, ("x", "y", "z")),), "concat", "nearest", aligned, "border")
+    head = Head("label", (Input("group", "labels"),), (Layer("weight", "bias"),), (Output("label", (0, 3)),))
+    space = Space((0.0, 0.0, 0.0), (4.0, 2.4, 1.0))
+    key = (Label("air", (0, 0, 0), hidden=True), Label("wood", (1, 0, 0)), Label("iron", (0, 0, 1)))
+    tensors = {"labels": labels, "weight": 2 * index[:, None], "bias": -(index**2)}
+    return Triplane("city", tensors, FieldDescription("city", space, (volume,), (head,), labels=key))
+
+
+@pytest.mark.parametrize("aligned", [False, True])
+def test_labels_that_are_voxels_are_baked_in_their_middles(aligned: bool) -> None:
+    triplane = city(aligned)
+    *_, grid = grids_of(triplane)
+    assert grid.resolution.tolist() == [48, 32, 16] and grid.level == grid.levels - 1 == 1
+    # The first point lies before the first voxel.
+    voxels = np.argwhere(np.ones((10, 24, 40), bool))
+    stored = stored_at(grid, voxels + 1)[:, 0]
+    np.testing.assert_array_equal(stored, triplane.tensors["labels"][0, 0].reshape(-1))
+    size = np.array([4.0, 2.4, 1.0]) / ((39, 23, 9) if aligned else (40, 24, 10))
+    first = size * 0 if aligned else size / 2
+    np.testing.assert_allclose(places(grid, voxels + 1), first + voxels[:, ::-1] * size, atol=1e-5)
+
+
+def test_a_level_that_would_take_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    from assets.fields import bake as baking
+
+    wall = made((Output("sdf", (0, 1)),), [[0, 0, 1.0]], [0.2], surface=Surface("sdf", 0.1, 64, "below"))
+    monkeypatch.setattr(baking, "LEVEL_SECONDS", 0.0)
+    grids = grids_of(wall)
+    assert len(grids) == 1 and grids[0].levels == 1 and grids[0].ended.startswith("64 cells would take")
+    wall.accept(grids[0])
+    assert wall.preparation() is None and grids[0].ended in wall.facts()["baked"]
+
+
+def test_a_band_that_takes_too_long_is_narrowed_to_the_surface(monkeypatch: pytest.MonkeyPatch) -> None:
+    from assets.fields import brick_level
+
+    wall = made((Output("sdf", (0, 1)),), [[0, 0, 1.0]], [0.2], surface=Surface("sdf", 0.1, 64, "below"))
+    wide = grids_of(wall, levels=(32, 64, 128))[-1]
+    monkeypatch.setattr(brick_level, "BAND_SECONDS", 0.0)
+    narrow = grids_of(wall, levels=(32, 64, 128))[-1]
+    assert narrow.span[1] - narrow.span[0] < 0.1 * (wide.span[1] - wide.span[0])
+    corners = all_corners(narrow)
+    heights = places(narrow, corners)[:, 2] + 0.2
+    beside = np.abs(heights - 0.1) < 2 / 128
+    assert np.isfinite(stored_at(narrow, corners)[beside, 0]).all()

@@ -20,6 +20,8 @@ from assets.splats.spz_frame import other_frame, says_frame
 from assets.splats.twins import twins
 from tests.assets.splat_files import inria_names, random_splats, random_table, write_ply
 
+EXTREMES = np.float32([0, -0.0, 1, -1, 1e38, -1e38, 1e-38, 1e-45, np.nan, np.inf, -np.inf, 20, -20, 88, -100])
+
 
 def sound(count: int = 3000, degree: int = 1) -> Gaussians:
     """Splats with which nothing is wrong."""
@@ -86,14 +88,23 @@ def test_dead_and_giant_splats_are_removed_with_all_that_is_theirs() -> None:
     assert found(splats) == {}
 
 
-def test_linear_sizes_become_logarithms() -> None:
-    splats = sound()
+@pytest.mark.parametrize(("count", "extent"), [(3000, 1), (40_000, 5)])
+def test_linear_sizes_become_logarithms(count: int, extent: int) -> None:
+    splats = sound(count)
+    splats.means *= extent
     right = splats.log_scales
     splats.log_scales = np.exp(right)
     complaints = found(splats)
-    assert complaints["linear_scales"].count == 3000 and "giant" not in complaints
+    assert complaints["linear_scales"].count == count and "giant" not in complaints
     cure(splats, "linear_scales")
     assert np.allclose(splats.log_scales, right, rtol=0, atol=1e-6) and found(splats) == {}
+
+
+def test_large_units_are_no_complaint() -> None:
+    splats = sound()
+    splats.means *= 1000
+    splats.log_scales += np.float32(np.log(1000))
+    assert splats.log_scales.min() > 0 and found(splats) == {}
 
 
 @pytest.mark.parametrize("count", [50, 40_000])
@@ -200,3 +211,26 @@ def test_the_other_frame_of_an_spz_is_the_other_reading(tmp_path) -> None:
     splats.set_state(run(other_frame(splats)))
     assert says_frame(splats) == "rub"
     assert says_frame(random_splats(3)) is None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nothing_that_can_be_stored_upsets_the_doctor(seed: int, recwarn) -> None:
+    random = np.random.default_rng(seed)
+    splats = random_splats(int(random.integers(0, 700)), int(random.integers(0, 4)), bool(random.integers(2)), seed)
+    splats.notes.up_axis = random.choice(["y", "-y", "z", "-z"])
+    for name in ("means", "log_scales", "rotations", "logit_opacities", "sh"):
+        array = getattr(splats, name)
+        odd = random.random(array.shape) < random.choice([0.0, 0.01, 0.3, 1.0])
+        array[odd] = random.choice(EXTREMES, np.count_nonzero(odd))
+    if seed % 3 == 0:
+        splats.extra = {"filter_3D": random.choice(EXTREMES, len(splats))}
+    keys = tuple(finding.key for finding in run(examine(splats)) if finding.fix)
+    for entry in attributes(splats):
+        values = run(measured(splats, entry))
+        for logarithmic in (False, True):
+            histogram = run(spread(values, logarithmic))
+            assert histogram.counts.sum() + histogram.beside == len(splats)
+            assert np.count_nonzero(within(values, histogram, *histogram.edges[[0, -1]])) == histogram.counts.sum()
+    splats.set_state(run(remedied(splats, keys)))
+    left = {finding.key for finding in run(examine(splats)) if finding.fix}
+    assert not left & {"non_finite", "duplicates", "dead"} and not recwarn.list

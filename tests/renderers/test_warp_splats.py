@@ -58,7 +58,7 @@ def test_the_shader_bends_as_numpy_does(drawn, degree: int, camera: Camera) -> N
     assert psnr(shown, picture(drawn(rest), camera)) < 30
 
 
-@pytest.mark.parametrize("mode", ["depth", "centres"])
+@pytest.mark.parametrize("mode", ["depth", "centres", "opacity", "rings", "ellipsoids", "overdraw"])
 def test_every_mode_bends(drawn, mode: str) -> None:
     splats = bent_splats(1)
     splats.display.mode = mode

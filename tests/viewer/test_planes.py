@@ -18,6 +18,7 @@ from assets.progress import Partial, run
 from tests.small_assets import triplane, triposr_tensors
 from tests.viewer.conftest import pixels, wait_until
 from viewer.decoders import KnownDecoders, lacks_decoder
+from viewer.panels.inspector import OVERVIEW
 from viewer.session import Session
 from viewer.window import MainWindow
 from viewer.work.runner import InlineRunner, Task
@@ -210,6 +211,38 @@ def test_an_impossible_value_is_told_and_put_back(window: MainWindow, field_file
     assert asset.description.space.high == (1.0, 1.0, 1.0)
 
 
+def test_who_types_in_a_row_goes_on_where_others_come(window: MainWindow, field_file: Path) -> None:
+    do_coarsely(window)
+    arrived(window, field_file)
+    inspector = fill_inspector(window)
+    field = next(iter(inspector.root.child("Space").child("box").items)).widget
+    inspector.tree.scrollToItem(next(iter(inspector.root.child("Space").child("outside").items)))
+    field.setFocus()
+    before = field.mapTo(inspector, QPoint()).y()
+    field.setText("0.7")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    wait_until(lambda: "Set by you" in inspector.root.names and inspector.filled)
+    assert inspector.root.child("Set by you").child("box").value() == "±0.7"
+    assert inspector.tree.focusWidget() is field and abs(field.mapTo(inspector, QPoint()).y() - before) <= 1
+
+
+def test_a_folded_overview_stays_folded_and_comes_back(window: MainWindow, field_file: Path) -> None:
+    do_coarsely(window)
+    (asset,) = arrived(window, field_file)
+    inspector = fill_inspector(window)
+    item = next(iter(inspector.root.child(OVERVIEW).items))
+    item.setExpanded(False)
+    inspector.retheme()
+    wait_until(lambda: inspector.filled)
+    assert not inspector.root.child(OVERVIEW).children()
+    window.session.describe(asset, "box", 0.7)
+    drawn(window)
+    wait_until(lambda: inspector.filled)
+    next(iter(inspector.root.child(OVERVIEW).items)).setExpanded(True)
+    wait_until(lambda: inspector.filled)
+    assert inspector.root.child(OVERVIEW).child("kind").value() == "triplane"
+
+
 def test_folded_rows_come_when_they_are_opened(window: MainWindow, field_file: Path) -> None:
     do_coarsely(window)
     (asset,) = arrived(window, field_file)
@@ -270,6 +303,13 @@ def test_a_dropped_decoder_is_given_to_the_planes(window: MainWindow, parts: tup
     assert not window.stage.errors.messages and len(window.session.scene) == 1
 
 
+def test_a_decoder_may_come_before_its_planes(window: MainWindow, parts: tuple[Path, Path]) -> None:
+    planes, weights = parts
+    window.open_paths([weights, planes])
+    wait_until(lambda: len(window.session.scene) == 1 and window.session.scene.active.has_decoder)
+    assert not window.stage.errors.messages
+
+
 def test_what_is_no_decoder_is_told(window: MainWindow, parts: tuple[Path, Path], tmp_path: Path) -> None:
     (asset,) = arrived(window, parts[0])
     other = tmp_path / "other.npz"
@@ -280,3 +320,6 @@ def test_what_is_no_decoder_is_told(window: MainWindow, parts: tuple[Path, Path]
     QTest.mouseClick(window.stage.offer.close_button, LEFT)
     QApplication.processEvents()
     assert not window.stage.offer.isVisible()
+    window.decoders.give(parts[1])
+    wait_until(lambda: asset.has_decoder)
+    assert not window.stage.errors.messages

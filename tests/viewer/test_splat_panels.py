@@ -10,14 +10,16 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from assets.edits.data import DataEdit
 from assets.formats import open_path, save_path
 from assets.progress import run
 from assets.splats.attributes import attributes, measured, spread
-from assets.splats.doctor import examine, remedied
+from assets.splats.doctor import examine, remedied, turned_up
 from assets.splats.spz_frame import says_frame
 from tests.assets.splat_files import random_splats
 from tests.viewer.conftest import opened, pixels, wait_settled, wait_until
 from viewer.gradual import Gradual
+from viewer.headless.info import describe, to_text
 from viewer.session import Session
 from viewer.settings import SettingsFile
 from viewer.splat_desk import SplatDesk
@@ -191,6 +193,27 @@ def desk(tmp_path: Path) -> tuple[Session, SplatDesk, list[str]]:
     return session, SplatDesk(session, SettingsFile(tmp_path), at_once, at_once), failures
 
 
+def test_another_up_axis_turns_the_view(window: MainWindow, splat_file: Path) -> None:
+    (asset,) = opened(window, splat_file)
+    assert window.navigator.up_axis == "-y"
+    state = turned_up(asset, "z")
+    before = {name: asset.state()[name] for name in state}
+    window.session.do(DataEdit(asset, before, state, "Call +z up"))
+    assert window.navigator.up_axis == "z" and asset.provenance.declared["up axis"] == "z, set by you"
+    window.do("edit.undo")
+    assert window.navigator.up_axis == "-y" and "up axis" in asset.provenance.guessed
+
+
+def test_info_names_complaints(ill_file: Path) -> None:
+    (asset,) = run(open_path(ill_file))
+    told = describe(asset)["findings"]
+    assert [(one["key"], one["count"], one["grave"]) for one in told] == [
+        ("giant", 1, True), ("duplicates", 1, True), ("dead", 2, False),
+    ]  # fmt: skip
+    assert all(one["title"] and one["detail"] and one["fix"] for one in told)
+    assert "doctor" in to_text(asset) and "Giant splats: 1." in to_text(asset)
+
+
 def test_what_cannot_be_changed_is_said(tmp_path: Path, ill_file: Path) -> None:
     session, splats, failures = desk(tmp_path)
     session.open([ill_file])
@@ -206,5 +229,9 @@ def test_what_cannot_be_changed_is_said(tmp_path: Path, ill_file: Path) -> None:
     asset.warp = None
     splats.fix(asset, splats.findings(asset))
     assert len(asset) == 396 and splats.findings(asset) == [] and session.unsaved == [asset]
+    asset.logit_opacities = np.full_like(asset.logit_opacities, -9)
+    asset.changed.emit(asset, "data")
+    splats.fix(asset, splats.findings(asset))
+    assert "none of its splats" in failures[-1] and len(asset) == 396
     run(save_path(asset, ill_file))
     assert len(run(open_path(ill_file))[0]) == 396

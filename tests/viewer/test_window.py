@@ -118,7 +118,7 @@ def test_inspector_tells_and_sets(window: MainWindow, splat_file: Path) -> None:
     assert overview["kind"] == "splats" and overview["splats"] == "300"
     assert overview["on the GPU"] != "0.0 KiB"
     display = {row.name(): row for row in inspector.root.child(DISPLAY).children()}
-    assert list(display) == [entry.name for entry in type(asset.display).settings()]
+    assert list(display) == [entry.name for entry in asset.settings()]
     before = pixels(window)
     display["size"].setValue(3.0)
     assert asset.display.size == 3.0
@@ -134,7 +134,7 @@ def test_inspector_follows_the_active_asset(window: MainWindow, splat_file: Path
         window.session.activate(asset)
         wait_until(lambda: window.panel("inspector").filled)
         names = [row.name() for row in fill_inspector(window).root.child(DISPLAY).children()]
-        assert names == [entry.name for entry in type(asset.display).settings()]
+        assert names == [entry.name for entry in asset.settings()]
     window.session.activate(None)
     wait_until(lambda: "No asset is active" in window.panel("inspector").nothing.text(), 5)
 

@@ -16,11 +16,10 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QVBoxLayout,
-    QWidget,
 )
 
 from assets.asset import Asset
-from assets.convert import conversions
+from assets.convert import Conversion, conversions
 from assets.deform.kinds import deformable
 from assets.formats import Format
 
@@ -51,13 +50,11 @@ class ExportDialog(QDialog):
         row.addWidget(browse)
         self.note = QLabel(wordWrap=True)
         self.note.setProperty("quiet", True)
-        self._options = QWidget()
-        self._fields: dict[str, QLineEdit] = {}
+        self._fields: dict[str, QLineEdit | QComboBox] = {}
         self._form = QFormLayout()
         self._form.setHorizontalSpacing(16)
         self._form.addRow("Format", self.formats)
         self._form.addRow("File", row)
-        self._form.addRow(self._options)
         self._form.addRow(self.note)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
         self.buttons.accepted.connect(self.accept)
@@ -72,7 +69,7 @@ class ExportDialog(QDialog):
     def chosen(self) -> tuple[Path, str, dict[str, Any], dict[str, Any]]:
         """The file, the kind that lands there, the options of the format and those of the conversion."""
         form, kind, _ = self._targets[self.formats.currentIndex()]
-        filled = {name: field.text().strip() for name, field in self._fields.items()}
+        filled = {name: _text(field) for name, field in self._fields.items()}
         given = dict(key_and_value(f"{name}={text}") for name, text in filled.items() if text)
         ours = {name: value for name, value in given.items() if name in form.options}
         return Path(self.path.text()), kind, ours, {name: given[name] for name in given if name not in ours}
@@ -93,21 +90,24 @@ class ExportDialog(QDialog):
         if kind == self._asset.kind:
             note = "Display settings are not part of the file."
         else:
-            note = f"The {kind_name(self._asset.kind)} stay as they are; a copy becomes {kind_name(kind)}."
+            note = f"The open asset stays what it is; the file holds a copy as {kind_name(kind)}."
         self.note.setText(f"{_about_drag(self._asset, kind)} {note}".strip())
-        self._show_options(_options(form, self._asset.kind, kind))
+        self._show_options(form, kind)
+        self.adjustSize()
 
-    def _show_options(self, options: dict[str, str]) -> None:
-        fresh = QWidget(visible=bool(options))
-        rows = QFormLayout(fresh)
-        rows.setContentsMargins(0, 0, 0, 0)
+    def _show_options(self, form: Format, target: str) -> None:
+        for field in self._fields.values():
+            self._form.removeRow(field)
         self._fields = {}
+        conversion = _conversion(self._asset.kind, target)
+        idle = conversion.idle(self._asset) if conversion else ()
+        options = (conversion.options if conversion else {}) | form.options
         for name, help in options.items():
-            self._fields[name] = field = QLineEdit(placeholderText=help, toolTip=help)
-            rows.addRow(name.replace("_", " ").capitalize(), field)
-        self._form.replaceWidget(self._options, fresh)
-        self._options.deleteLater()
-        self._options = fresh
+            if name in idle:
+                continue
+            choices = conversion.choices.get(name, ()) if conversion else ()
+            self._fields[name] = field = _field(help, choices)
+            self._form.insertRow(self._form.rowCount() - 1, name.replace("_", " ").capitalize(), field)
 
     def _browse(self) -> None:
         form, _, suffix = self._targets[self.formats.currentIndex()]
@@ -125,13 +125,23 @@ def _about_drag(asset: Asset, target: str) -> str:
     return "The dragged shape is the shape in the file; the handles are not."
 
 
-def _options(form: Format, source: str, target: str) -> dict[str, str]:
-    """The options of the format and of the conversion that leads there, with their help."""
-    options = dict(form.options)
-    for entry in conversions():
-        if (entry.source, entry.target) == (source, target):
-            return entry.options | options
-    return options
+def _conversion(source: str, target: str) -> Conversion | None:
+    """The conversion that leads from one kind to another."""
+    return next((entry for entry in conversions() if (entry.source, entry.target) == (source, target)), None)
+
+
+def _field(help: str, choices: tuple[str, ...]) -> QLineEdit | QComboBox:
+    """A field for an option; left as it is, it says nothing."""
+    if not choices:
+        return QLineEdit(placeholderText=help, toolTip=help)
+    box = QComboBox(toolTip=help)
+    for choice in choices:
+        box.addItem(choice.capitalize(), choice)
+    return box
+
+
+def _text(field: QLineEdit | QComboBox) -> str:
+    return field.text().strip() if isinstance(field, QLineEdit) else field.currentData()
 
 
 def _file_name(asset: Asset) -> str:

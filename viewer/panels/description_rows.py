@@ -9,7 +9,7 @@ from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QLineEdit
 
 from assets.asset import Asset
-from assets.fields.adjust import SECTIONS, marked, properties
+from assets.fields.adjust import SECTIONS, properties
 from assets.fields.adjustable import Property
 from assets.fields.description import FieldDescription
 from assets.triplane import Triplane
@@ -52,22 +52,9 @@ def dress(row: Any, asset: Triplane, marks: dict[str, str]) -> None:
             item.widget.setToolTip(item.widget.text())
 
 
-def tell(root: Any, asset: Triplane) -> bool:
-    """Shows the values as they are now. Returns whether that was possible: other rows need a new tree."""
-    groups = dict(description_groups(asset))
-    marks = marked(asset)
-    for section, rows in groups.items():
-        if section in root.names and not root.child(section).names:
-            continue  # folded, and filled when it is opened
-        if section not in root.names or root.child(section).names.keys() != {row["name"] for row in rows}:
-            return False
-        for described in rows:
-            row = root.child(section).child(described["name"])
-            if row.opts.get("limits") != described.get("limits", row.opts.get("limits")):
-                return False
-            row.setValue(described.get("value", described["default"]))
-            dress(row, asset, marks)
-    return True
+def present(asset: Triplane, key: str) -> Any:
+    """The value that a row shows."""
+    return next(entry.value for entry in properties(asset.description) if entry.key == key)
 
 
 def _row(entry: Property, default: Any) -> dict:

@@ -22,13 +22,13 @@ from ..theme import role
 from ..widgets.setting_field import TEXT_INSET
 from ..wording import count, kind_name, memory, triple
 from . import PanelRecord
-from .description_rows import OPEN_AT_FIRST, description_groups, dress, is_described
-from .description_rows import tell as tell_description
+from .description_rows import OPEN_AT_FIRST, description_groups, dress, is_described, present
 
 NOTHING_OPEN = "Facts and display settings of the active asset appear here."
 NOTHING_ACTIVE = "No asset is active. Click one in the list, or in the viewport with the Select tool (Q)."
 GPU_MEMORY = "on the GPU"
 DISPLAY, OVERVIEW = "Display", "Overview"
+LABEL_WIDTH = 132
 SLICE_SECONDS = 0.005
 LATER_MS = 80
 
@@ -52,6 +52,9 @@ class Inspector(QStackedWidget):
         # A new asset makes much else happen at the same moment.
         self._later = QTimer(self, singleShot=True, interval=LATER_MS)
         self._later.timeout.connect(self._begin)
+        # Not at once: it may be the row itself that is changed, and that goes.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._adapt)
         self._more = QTimer(self, singleShot=True, interval=0)
         self._more.timeout.connect(self._fill_some)
         self._waiting: list[tuple[str, list[dict]]] = []
@@ -68,7 +71,7 @@ class Inspector(QStackedWidget):
     @property
     def filled(self) -> bool:
         """Whether all rows of the active asset are there."""
-        return not self._waiting and not self._later.isActive()
+        return not (self._waiting or self._later.isActive() or self._soon.isActive())
 
     def retheme(self) -> None:
         """Takes the colours of the present theme."""
@@ -84,18 +87,18 @@ class Inspector(QStackedWidget):
         if part == "display":
             self._tell_display()
         elif part not in ("visible", "name", "highlight"):
-            self._tell_facts()
-            self._tell_display()
+            self._soon.start()
 
     def _on_advice(self) -> None:
         """The doctor thinks otherwise: that may be another row."""
         if self._asset is not None and self._window.splats.advice(self._asset) != self._advice:
-            self._later.start()
+            self._soon.start()
 
     def _begin(self) -> None:
         """Starts to make the rows of the active asset."""
         asset = self._asset
         self._waiting = []
+        self._soon.stop()
         if asset is None or not self._window.preload.done:
             self.root = None
             self.nothing.setText(NOTHING_ACTIVE if len(self._session.scene) else NOTHING_OPEN)
@@ -107,11 +110,17 @@ class Inspector(QStackedWidget):
             self._make_tree()
         self.root = Parameter.create(name="asset", type="group")
         self.tree.setParameters(self.root, showTop=False)
-        self._advice = self._window.splats.advice(asset)
-        self._waiting = _groups(asset, self._window.viewport.gpu_bytes(asset), self._advice)
-        self._marks = marked(asset) if any(title in SECTIONS for title, _ in self._waiting) else {}
+        self._waiting = self._wanted()
         self.tree.setUpdatesEnabled(False)
         self._more.start()
+
+    def _wanted(self) -> list[tuple[str, list[dict]]]:
+        """The rows that there should be now."""
+        asset = self._asset
+        self._advice = self._window.splats.advice(asset)
+        groups = _groups(asset, self._window.viewport.gpu_bytes(asset), self._advice)
+        self._marks = marked(asset) if any(title in SECTIONS for title, _ in groups) else {}
+        return groups
 
     def _fill_some(self) -> None:
         """Makes rows for a moment; a timer calls it until all are there, since each field takes a millisecond."""
@@ -119,7 +128,7 @@ class Inspector(QStackedWidget):
         while self._waiting and time.perf_counter() < end:
             group, rows = self._waiting[0]
             if group not in self.root.names:
-                self._dress_group(self.root.addChild({"name": group, "type": "group"} | self._fold(group)))
+                self._dress_group(self.root.addChild(self._group(group)))
                 if not self._expanded.get(group, True):
                     # Rows cost milliseconds: those of a folded group come when it is opened.
                     self._waiting.pop(0)
@@ -133,19 +142,67 @@ class Inspector(QStackedWidget):
         self.setCurrentWidget(self.tree)
         self.tree.setUpdatesEnabled(True)
 
-    def _fold(self, group: str) -> dict:
-        """Whether a group is open: as it was left, since rows that come or go need a new tree."""
-        return {"expanded": self._expanded.get(group, True), "syncExpanded": True}
+    def _group(self, title: str) -> dict:
+        """A group as pyqtgraph describes it, open or folded as it was left."""
+        return {"name": title, "type": "group", "expanded": self._expanded.get(title, True), "syncExpanded": True}
 
     def _keep_fold(self, item: Any) -> None:
         if item.parent() is None or item.parent().parent() is None:
             title = item.text(0)
             self._expanded[title] = item.isExpanded()
             coming = any(waiting == title for waiting, _ in self._waiting)
-            if item.isExpanded() and title in SECTIONS and not item.childCount() and not coming:
-                self._waiting += [pair for pair in description_groups(self._asset) if pair[0] == title]
-                self._marks = marked(self._asset)
+            if item.isExpanded() and not item.childCount() and not coming and not self._quiet:
+                self._waiting += [pair for pair in self._wanted() if pair[0] == title]
                 self._more.start()
+
+    def _adapt(self) -> None:
+        """Makes the rows what they should be now. Those that stay are not made anew, nor do they move away from under
+        the hand: whoever types in one goes on."""
+        if self.root is None or self._waiting:
+            self._later.start()
+            return
+        held, self._quiet = self._held_row(), True
+        wanted = self._wanted()
+        titles = [title for title, _ in wanted]
+        for group in self.root.children():
+            if group.name() not in titles:
+                self.root.removeChild(group)
+        for place, (title, rows) in enumerate(wanted):
+            if title not in self.root.names:
+                self._dress_group(self.root.insertChild(place, self._group(title)))
+            group = self.root.child(title)
+            if group.hasChildren() or self._expanded.get(title, True):
+                self._adapt_group(group, rows)
+        self._quiet = False
+        if held is not None:
+            bar, (item, top) = self.tree.verticalScrollBar(), held
+            bar.setValue(bar.value() + self.tree.visualItemRect(item).top() - top)
+
+    def _adapt_group(self, group: Any, rows: list[dict]) -> None:
+        types = {row["name"]: row["type"] for row in rows}
+        for row in group.children():
+            if types.get(row.name()) != row.type():
+                group.removeChild(row)
+        for place, described in enumerate(rows):
+            if described["name"] not in group.names:
+                self._dress_row(group.insertChild(place, described))
+                continue
+            row = group.child(described["name"])
+            if described.get("limits", row.opts.get("limits")) != row.opts.get("limits"):
+                row.setLimits(described["limits"])
+            if "default" in described and row.defaultValue() != described["default"]:
+                row.setDefault(described["default"])
+            row.setValue(described.get("value", described.get("default")))
+            if is_described(row):
+                dress(row, self._asset, self._marks)
+
+    def _held_row(self) -> tuple[Any, int] | None:
+        """The item of the row in which somebody types, and how far down it is."""
+        field = self.tree.focusWidget()
+        if field is None or field is self.tree or not self.tree.viewport().isAncestorOf(field):
+            return None
+        item = self.tree.itemAt(field.mapTo(self.tree.viewport(), field.rect().center()))
+        return None if item is None else (item, self.tree.visualItemRect(item).top())
 
     def _dress_group(self, group: Any) -> None:
         title = self.font()
@@ -185,11 +242,11 @@ class Inspector(QStackedWidget):
         self.tree.itemExpanded.connect(self._keep_fold)
         self.tree.itemCollapsed.connect(self._keep_fold)
         self.tree.setAlternatingRowColors(False)
-        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.tree.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         header = self.tree.header()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
-        header.resizeSection(0, 128)
+        header.resizeSection(0, LABEL_WIDTH)
         header.setStretchLastSection(True)
         self.addWidget(self.tree)
 
@@ -198,7 +255,9 @@ class Inspector(QStackedWidget):
             return
         if is_described(parameter):
             if not self._session.describe(self._asset, parameter.name(), value):
-                self._tell_description()
+                self._quiet = True
+                parameter.setValue(present(self._asset, parameter.name()))
+                self._quiet = False
         elif not self._session.set_display(self._asset, parameter.name(), value):
             self._tell_display()
 
@@ -206,50 +265,23 @@ class Inspector(QStackedWidget):
         """Shows the values of the display as they are now."""
         if self.root is None or self._quiet or DISPLAY not in self.root.names:
             return
-        self._quiet = True
         rows = {child.name(): child for child in self.root.child(DISPLAY).children()}
         settings = {entry.name: entry for entry in self._asset.settings()}
-        if self.filled and (set(rows) != set(settings) or _choices(rows) != list(settings["mode"].choices)):
+        if rows.keys() != settings.keys() or _choices(rows) != list(settings["mode"].choices):
             # What else can be set depends on the mode.
-            self._later.start()
+            self._soon.start()
+        self._quiet = True
         for name, row in rows.items():
             if name in settings and settings[name].slider:
                 row.setLimits([settings[name].low, settings[name].high])
             row.setValue(getattr(self._asset.display, name))
         self._quiet = False
 
-    def _tell_description(self) -> None:
-        """Shows the description as it is now."""
-        if self.root is None or self._quiet or SECTIONS[0] not in self.root.names:
-            return
-        self._quiet = True
-        if not tell_description(self.root, self._asset):
-            self._later.start()
-        self._quiet = False
-
-    def _tell_facts(self) -> None:
-        """Shows the overview as it is now; rows that come or go need a new tree."""
-        if self.root is None or not self.filled:
-            self._later.start()
-            return
-        rows = {child.name(): child for child in self.root.child(OVERVIEW).children()}
-        facts = dict(_overview(self._asset, self._window.viewport.gpu_bytes(self._asset)))
-        told = {title: set(self.root.child(title).names) if title in self.root.names else set()
-                for title in _origins(self._asset)}  # fmt: skip
-        if set(rows) != set(facts) or told != {title: set(terms) for title, terms in _origins(self._asset).items()}:
-            self._later.start()
-            return
-        for title, terms in _origins(self._asset).items():
-            for name, text in terms.items():
-                self.root.child(title).child(name).setValue(text)
-        for name, text in facts.items():
-            rows[name].setValue(text)
-        self._tell_description()
-
     def _tell_gpu_memory(self) -> None:
-        if self.root is not None and self.filled and self._asset is not None:
-            row = self.root.child(OVERVIEW).child(GPU_MEMORY)
-            row.setValue(memory(self._window.viewport.gpu_bytes(self._asset)))
+        if self.root is not None and self.filled and self._asset is not None and OVERVIEW in self.root.names:
+            group = self.root.child(OVERVIEW)
+            if GPU_MEMORY in group.names:
+                group.child(GPU_MEMORY).setValue(memory(self._window.viewport.gpu_bytes(self._asset)))
 
 
 def _groups(asset: Asset, gpu_bytes: int, advice: list[str]) -> list[tuple[str, list[dict]]]:
@@ -284,7 +316,7 @@ def _overview(asset: Asset, gpu_bytes: int) -> list[tuple[str, str]]:
     rows += [("in memory", memory(asset.nbytes)), (GPU_MEMORY, memory(gpu_bytes))]
     rows += [(label, text) for label, text in (("format", notes.format), ("family", notes.family)) if text]
     if notes.path is not None:
-        rows.append(("file", str(notes.path)))
+        rows.append(("file", f"{notes.path.name} in {notes.path.parent}"))
     return rows
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
 
@@ -53,6 +55,15 @@ class ErrorBar(QFrame):
         """Shows one more message; one that stands there already comes to the front."""
         self._messages = [(sentence, details), *(pair for pair in self._messages if pair[0] != sentence)]
         self._tell()
+
+    def forget(self, sentences: Iterable[str]) -> None:
+        """Takes away messages that have been answered."""
+        gone = set(sentences)
+        self._messages = [pair for pair in self._messages if pair[0] not in gone]
+        if self._messages:
+            self._tell()
+        else:
+            self.dismiss()
 
     def dismiss(self) -> None:
         """Forgets all messages."""
