@@ -92,14 +92,17 @@ class BrickAtlas:
         yield
         self.index = self._make(GL.GL_R32I, self.grid.index.shape[::-1], linear=False)
         self.index.write(index)
-        self.empty = self.guess = None
+        self.empty = self.far = None
         if self.grid.kind == "surface":
             yield
             filled = fill_empty(self.grid)
             self.empty = self._make(GL.GL_R32F, self.grid.index.shape[::-1], linear=False)
-            self.empty.write(filled.nearest)
-            self.guess = self._make(GL.GL_R32F, self.grid.index.shape[::-1])
-            self.guess.write(filled.guess)
+            self.empty.write(filled)
+            far = filled[..., None] if self.grid.far is None else self.grid.far
+            self.far = self._make(GL.GL_RGBA16F, far.shape[2::-1])
+            limit = np.finfo(np.float16).max
+            far = np.pad(far.clip(-limit, limit).astype(np.float16), [(0, 0)] * 3 + [(0, 4 - far.shape[-1])])
+            self.far.write(far)
         per_layer = self._side**2
         for first in range(0, len(self.grid.samples), per_layer):
             yield

@@ -39,7 +39,7 @@ FIRST_BAND_PIXELS = 4000
 MOST_PROGRAMS = 16
 """Programs that are kept: each mode has one, and each activation that is tried."""
 
-INDEX, DENSITIES, COLORS, OPAQUE, WARP, STRAIN, VIEWS, EMPTY, KEY, GUESS = 0, 1, 2, 3, 4, 6, 7, 13, 14, 15
+INDEX, DENSITIES, COLORS, OPAQUE, WARP, STRAIN, VIEWS, EMPTY, KEY, FAR = 0, 1, 2, 3, 4, 6, 7, 13, 14, 15
 """Texture units: the first of those that belong together."""
 
 
@@ -191,7 +191,7 @@ class TriplaneRenderer(Renderer):
         atlas = self._atlas
         units: dict[int, Texture | None] = {INDEX: atlas.index, DENSITIES: atlas.densities, COLORS: atlas.colors}
         units |= {VIEWS + number: texture for number, texture in enumerate(atlas.views)}
-        units |= {EMPTY: atlas.empty, GUESS: atlas.guess}
+        units |= {EMPTY: atlas.empty, FAR: atlas.far}
         if look.what.kind == "labels":
             units[KEY] = self._label_key()
         for unit, texture in units.items():
@@ -201,7 +201,7 @@ class TriplaneRenderer(Renderer):
         GL.glBindTexture(GL.GL_TEXTURE_2D, view.depth_texture)
         program.set(brickIndex=INDEX, densities=DENSITIES, colors=COLORS, opaqueDepth=OPAQUE)
         program.set(**{f"views{number}": VIEWS + number for number in range(len(atlas.views))})
-        program.set(emptyRaw=EMPTY, emptyGuess=GUESS, labelKey=KEY, atlasTexel=1.0 / np.array(atlas.densities.size))
+        program.set(emptyRaw=EMPTY, farSamples=FAR, labelKey=KEY, atlasTexel=1.0 / np.array(atlas.densities.size))
 
     def _label_key(self) -> Texture:
         """The colours of the labels, opaque where they are not hidden. Of an index without a label nothing is known:

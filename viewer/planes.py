@@ -126,6 +126,8 @@ class PlaneShow:
         plane = self.planes[number]
         description = self.asset.description
         local, time = point_at(description, self.group, plane, self.size(plane), texel, self._local(cursor), self.time)
+        if self.asset.warp is not None:
+            local = self.asset.warp.volume.moved_place(local)
         matrix = self.asset.transform
         timed = any(axis[-1] == "t" for axis in plane.axes)
         first, last = description.space.time
@@ -143,8 +145,12 @@ class PlaneShow:
         return bare(self.asset), self.local(point), way / length if length else np.array([0.0, 0.0, -1.0]), self.time
 
     def _local(self, cursor: np.ndarray | None) -> np.ndarray:
-        """The cursor in the asset's frame; the middle of the box where there is none."""
-        return self.asset.local_bounds().mean(0) if cursor is None else self.local(cursor)
+        """The cursor in the asset's frame, at rest: planes know nothing of a drag; the middle of the box where there
+        is none."""
+        if cursor is None:
+            return self.asset.local_bounds().mean(0)
+        local, warp = self.local(cursor), self.asset.warp
+        return local if warp is None else warp.volume.rest_places(local[None])[0]
 
     def _texel(self, plane: Plane, local: np.ndarray) -> tuple[float, float]:
         return texel_at(self.asset.description, self.group, plane, self.size(plane), local, self.time)

@@ -122,9 +122,12 @@ class SplatDesk:
         if not isinstance(asset, Gaussians):
             return []
         told = [FLIP_ADVICE] if says_frame(asset) and "frame" in asset.provenance.guessed else []
-        grave = [finding for finding in self.findings(asset) or [] if finding.grave and finding.fix]
-        titles = "; ".join(f"{finding.title}: {count(finding.count)}" for finding in grave)
-        return told + ([f"{titles}. See Window → Doctor."] if grave else [])
+        return told + [f"{complaint}. See Window → Doctor." for complaint in self.complaints(asset)]
+
+    def complaints(self, asset: Asset) -> list[str]:
+        """What is gravely wrong with an asset, as far as it is known: a few words each."""
+        found = self._findings.get(asset) or []
+        return [f"{finding.title}: {count(finding.count)}" for finding in found if finding.grave and finding.fix]
 
     # Changes.
 

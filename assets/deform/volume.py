@@ -30,6 +30,9 @@ PRESENT = 0.19
 TORN = 1024.0
 """Coverage of voxels between which the rest place leaps: so large that any share of it is noticed."""
 
+_NEAR, _STEPS = 2.0, 6
+"""Voxels by which the origin of the nearest voxel may be off, and steps towards a place from there."""
+
 TEAR = 6.0
 """Difference of displacement between neighbouring voxels, in voxels, that is no stretch any more."""
 
@@ -88,6 +91,34 @@ class WarpVolume:
 
         with torch.inference_mode():
             return self.sources(torch.from_numpy(np.array(points, np.float64)))[0].numpy()
+
+    def moved_place(self, rest: np.ndarray) -> np.ndarray:
+        """Where what was at `rest` (3,) is now, (3,) f64; `rest` itself where there was no matter. It starts at the
+        voxel that comes from nearest by and takes Newton's steps from there, as long as they lead closer."""
+        centres, origins = self._origins
+        gaps = ((origins - rest) ** 2).sum(1)
+        nearest = int(gaps.argmin()) if len(gaps) else 0
+        if not len(gaps) or gaps[nearest] > (_NEAR * self.voxel.max()) ** 2:
+            return np.array(rest, np.float64)
+        import torch
+
+        place, best, least = centres[nearest].astype(np.float64), None, np.inf
+        for _ in range(_STEPS):
+            gap = self.rest_places(place[None])[0] - rest
+            if np.linalg.norm(gap) >= least:
+                break
+            best, least = place, float(np.linalg.norm(gap))
+            with torch.inference_mode():
+                gradient = self.gradients(torch.from_numpy(place[None]))[0].numpy()
+            place = place - (np.linalg.solve(gradient, gap) if abs(np.linalg.det(gradient)) > 1e-3 else gap)
+        return best
+
+    @cached_property
+    def _origins(self) -> tuple[np.ndarray, np.ndarray]:
+        """The centres of the voxels in which there is matter, and where that was at rest: (n,3) f32 each."""
+        z, y, x = np.nonzero(self.coverage >= PRESENT)
+        centres = ((np.stack([x, y, z], 1) + 0.5) * self.voxel + self.box[0]).astype(np.float32)
+        return centres, centres + self.displacement[z, y, x]
 
     def gradients(self, points: torch.Tensor) -> torch.Tensor:
         """The derivative of `sources` at `points`, (N,3,3), by differences over a voxel to both sides; the identity

@@ -71,7 +71,7 @@ def adjust(triplane: Triplane, key: str, value: Any) -> tuple[FieldDescription, 
         check_tensors(known, {name: array.shape for name, array in triplane.tensors.items()})
     except BadInput as error:
         raise BadInput(f"{key}: {error}") from error
-    return changed, _told(triplane.provenance, triplane.description, changed, key)
+    return changed, _told(triplane.provenance, triplane.description, changed, key, value)
 
 
 def take(triplane: Triplane, key: str, value: Any) -> None:
@@ -175,15 +175,13 @@ def _number(value: Any, kind: type) -> int | float:
     return kind(text)
 
 
-def _told(before: Provenance, old: FieldDescription, new: FieldDescription, key: str) -> Provenance:
+def _told(before: Provenance, old: FieldDescription, new: FieldDescription, key: str, value: Any) -> Provenance:
     """The provenance after a change of `key`: what was guessed about it is declared now, and says by whom."""
     told = copy.copy(before)
     told.declared, told.guessed = dict(before.declared), dict(before.guessed)
-    table = {entry.key: entry for entry in properties(new)}
-    if key in table:
-        told.declared[key] = f"{readable(table[key].value)}, {CHOSEN}"
-    else:
-        told.declared[key] = CHOSEN
+    # An output that is another quantity now has other keys: then what was asked for is all that is known.
+    now = {entry.key: entry.value for entry in properties(new)}.get(key, value)
+    told.declared[key] = f"{readable(now)}, {CHOSEN}"
     terms = {entry.key: entry.term for entry in properties(old)}
     told.guessed.pop(key, None)
     if list(terms.values()).count(terms[key]) == 1:

@@ -222,7 +222,7 @@ def _hidden(head: Head, put: Put) -> Property:
 def _of_output(
     description: FieldDescription, head: Head, number: int, output: Output, put_head: Put
 ) -> Iterator[Property]:
-    prefix = f"{output.name}."
+    prefix, label = f"{output.name}.", output.name.replace("_", " ")
 
     def put(changed: Output) -> FieldDescription:
         outputs = (*head.outputs[:number], changed, *head.outputs[number + 1 :])
@@ -231,10 +231,10 @@ def _of_output(
             whole = replace(whole, surface=replace(whole.surface, field=changed.name))
         return whole
 
-    yield Property(f"{prefix}quantity", f"{output.name} is", "What this number of the decoder means", "Decoder",
+    yield Property(f"{prefix}quantity", f"{label} is", "What this number of the decoder means", "Decoder",
                    output.name, lambda word: put(replace(output, name=word)), QUANTITIES, "activations")  # fmt: skip
     yield from _scalars(output, OUTPUT, "Decoder", prefix, put)
-    yield Property(f"{prefix}channels", f"{output.name} channels", "The first channel of the last layer, and the end",
+    yield Property(f"{prefix}channels", f"{label} channels", "The first channel of the last layer, and the end",
                    "Decoder", " ".join(map(str, output.channels)),
                    lambda text: put(replace(output, channels=_channels(text))), term="activations")  # fmt: skip
     if output.blob is not None:
@@ -328,6 +328,7 @@ def _scalars(record: Any, rows: Sequence[Row], section: str, prefix: str, put: P
     """Properties of the fields of a dataclass that hold one word, number or truth value; None is the word "none"."""
     declared = {entry.name: entry for entry in fields(record)}
     before = f"{prefix[:-1]} " if prefix and section in ("Planes", "Decoder") else ""
+    before = before.replace("_", " ") if section == "Decoder" else before
     for name, label, help in rows:
         words = declared[name].metadata.get("choices", ())
         value, optional = getattr(record, name), "None" in str(declared[name].type)

@@ -28,12 +28,14 @@ class BrickGrid:
     the raw colour, coefficient by coefficient; C = 1 where the field has no colour.
 
     level of levels: the level that is complete, 0 the coarsest, levels − 1 the finest; while a level is on its way, its
-    bricks may already lie among others that are interpolated from the level before. ended: why there will be no finer level,
-where one could be wished for. matter: the box around what
+    bricks may already lie among others that are interpolated from the level before. ended: why there will be no finer
+    level, where one could be wished for. matter: the box around what
     shows, (2,3) f64 in the asset's frame, None where nothing does. peaks: (mz,my,mx) f32, the largest activated density
     in each cell of a coarse lattice over the box, None where it is not known. kind: "density", "surface" or "labels",
     see `showing.Shown`. time: the one that was baked, in the family's units. span: lowest and highest value of the
-    activated output around the surface that the bricks hold everywhere, for kind "surface"."""
+    activated output around the surface that the bricks hold everywhere, for kind "surface". far: (mz,my,mx,c) f16, for
+    kind "surface" the first 1 or 4 channels of the samples at the corners of a coarse lattice over the whole box, for
+    slices far from the surface."""
 
     box: np.ndarray
     resolution: np.ndarray
@@ -47,6 +49,7 @@ where one could be wished for. matter: the box around what
     time: float = 0.0
     span: tuple[float, float] | None = None
     ended: str = ""
+    far: np.ndarray | None = None
 
     @property
     def coefficients(self) -> int:
@@ -56,4 +59,5 @@ where one could be wished for. matter: the box around what
     @property
     def nbytes(self) -> int:
         """Main memory of the grid, in bytes."""
-        return self.index.nbytes + self.samples.nbytes + (0 if self.peaks is None else self.peaks.nbytes)
+        parts = (self.index, self.samples, self.peaks, self.far)
+        return sum(part.nbytes for part in parts if part is not None)

@@ -53,6 +53,9 @@ class BrickLevel:
         self.effort = Effort(sampler.field.device.type == "cuda")
         nested = coarser is not None and (lattice.cells == 2 * coarser.lattice.cells).all()
         self.coarser = coarser if nested else None
+        self.everywhere = False
+        """Whether colours are asked far from a surface too."""
+        self.far = None if coarser is None else coarser.far
 
     def decode(self, blocks: list[np.ndarray], settles: bool = False) -> Generator[float, None, None]:
         """Decodes `blocks`, each the bricks (N,3) z y x that one thread takes; yields the share that is done.
@@ -65,10 +68,12 @@ class BrickLevel:
             for share in in_threads([part.ask for part in parts], self.sampler):
                 yield share * 0.7
             self.sampler.settle(self.values, self.lattice)
+            self.everywhere = self.sampler.kind == "surface"
             shape = (*self.samples.shape[:-1], self.sampler.channels)
             self.samples = np.zeros(shape, np.float16)
             for share in in_threads([part.finish for part in parts], self.sampler):
                 yield 0.7 + share * 0.3
+            self.far = self._everything() if self.everywhere else None
 
     def visible(self) -> np.ndarray:
         """Which bricks (z,y,x) something shows in."""
@@ -138,8 +143,17 @@ class BrickLevel:
         cells = self.lattice.cells.astype(np.int32)
         matter = self._matter()
         return BrickGrid(
-            self.lattice.box, cells, index, samples, level, levels, matter, peaks, sampler.kind, sampler.time, span
-        )
+            self.lattice.box, cells, index, samples, level, levels, matter, peaks, sampler.kind, sampler.time, span,
+            far=self.far,
+        )  # fmt: skip
+
+    def _everything(self) -> np.ndarray:
+        """The samples of a level of all bricks, their first 1 or 4 channels, at the points of its lattice."""
+        found = np.zeros((*self.lattice.shape, min(4, self.samples.shape[-1])), np.float16)
+        for brick in np.argwhere(self.mask):
+            there = tuple(slice(start, start + SLOT) for start in brick * BRICK)
+            found[there] = self.samples[self.index[tuple(brick)]][..., : found.shape[-1]]
+        return found
 
     def _interpolated(self, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Bricks of `rest` from the samples of the level before, (N,9,9,9,C), and which ones these are, (N,3) z y x."""
@@ -230,6 +244,8 @@ class Block:
         """The points at which a colour is seen: corners of cells in which something shows."""
         sampler = self.level.sampler
         shows = sampler.shows(self.values)
+        if self.level.everywhere:
+            shows[:] = True
         if sampler.tail is not None:
             near = at_sides(self.values, self.level.lattice, self.low * BRICK)
             shows |= maxima(near, 1) >= sampler.tail

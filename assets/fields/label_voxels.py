@@ -60,7 +60,7 @@ def voxels_of(description: FieldDescription, shape: Callable[[Plane], tuple[int,
 
 
 def _counts(description: FieldDescription, shape: Callable[[Plane], tuple[int, ...]]) -> tuple[np.ndarray, bool] | None:
-    """How many voxels there are along x, y, z, and whether the outer ones have their middles in the sides of the box."""
+    """Voxels along x, y, z, and whether the outer ones have their middles in the sides of the box."""
     counts: dict[str, set[int]] = {"x": set(), "y": set(), "z": set()}
     aligned: set[bool] = set()
     for group in _read(description):

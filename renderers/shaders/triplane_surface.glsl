@@ -46,7 +46,7 @@ uniform vec2 colorSpan;          // of a surface: between which values bricks ho
 uniform float sliceScale;        // of the map of values, see field_looks.py
 #ifdef SURFACE
 uniform sampler3D emptyRaw;      // the raw value that stands for a brick that is missing: on which side it lies
-uniform sampler3D emptyGuess;    // a guess at that value, for slices
+uniform sampler3D farSamples;    // raw value and colour at the corners of a coarse lattice, for slices far from it
 #endif
 #if LOOK == LOOK_LABELS || LOOK == LOOK_LABEL_SLICE
 #define LABELLED
@@ -201,14 +201,17 @@ vec4 sliceColor(Place p, Ray ray) {
 #ifdef LABELLED
     return depth > 0.0 ? vec4(keyOf(value).rgb, 1.0) : vec4(0.0);
 #else
-    bool colorKnown = p.slot >= 0;
 #ifdef SURFACE
-    if (p.slot < 0)
-        value = shownOf(textureLod(emptyGuess, p.rest / (BRICK * vec3(textureSize(emptyGuess, 0))), 0.0).r);
-    colorKnown = colorKnown && value >= colorSpan.x && value <= colorSpan.y;
+    vec3 corners = vec3(textureSize(farSamples, 0)), cells = BRICK * vec3(textureSize(brickIndex, 0));
+    vec4 far = textureLod(farSamples, (p.rest / cells * (corners - 1.0) + 0.5) / corners, 0.0);
+    if (p.slot < 0) value = shownOf(far.r);
+#ifdef COLORED
+    if (depth > 0.0 && (p.slot < 0 || value < colorSpan.x || value > colorSpan.y))
+        return vec4(activatedColor(far.gba), 1.0);
+#endif
 #endif
 #ifdef COLORED
-    if (depth > 0.0 && colorKnown) return vec4(fieldColor(p.origin, p.local, p.voxel, ray.d), 1.0);
+    if (depth > 0.0 && p.slot >= 0) return vec4(fieldColor(p.origin, p.local, p.voxel, ray.d), 1.0);
 #endif
 #ifdef SURFACE
     float away = value - level;

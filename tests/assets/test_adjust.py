@@ -178,6 +178,9 @@ def test_what_is_said_of_the_order_leaves_the_axes_guessed() -> None:
 def test_a_quantity_takes_the_surface_along() -> None:
     changed = adjusted(field(), "density.quantity", "sdf")
     assert changed.output("sdf") is not None and changed.surface.field == "sdf"
+    asset = triplane()
+    take(asset, "density.quantity", "sdf")
+    assert asset.provenance.declared["density.quantity"] == f"sdf, {CHOSEN}"
 
 
 def test_bricks_stay_where_they_are_still_true() -> None:

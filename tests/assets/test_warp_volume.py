@@ -68,6 +68,9 @@ def test_a_rigid_motion_is_exact(body, shift: tuple) -> None:
     assert present.all()
     assert np.abs(rest - places).max() < 1e-5
     assert np.abs(volume.rest_places(places @ TURN.T + shift) - places).max() < 1e-5
+    for place in places[::2000]:
+        assert np.abs(volume.moved_place(place) - (TURN @ place + shift)).max() < 1e-4
+    assert (volume.moved_place(np.array([0.0, 0.9, 0.0])) == (0.0, 0.9, 0.0)).all()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from assets.deform.drag import Drag
+from assets.deform.volume import WarpVolume
+from assets.deform.warp import Warp
 from assets.fields.adjust import CHOSEN
 from assets.fields.decoder import Field
 from assets.fields.plane_images import texel_at
@@ -19,6 +22,7 @@ from tests.small_assets import triplane, triposr_tensors
 from tests.viewer.conftest import pixels, wait_until
 from viewer.decoders import KnownDecoders, lacks_decoder
 from viewer.panels.inspector import OVERVIEW
+from viewer.planes import PlaneShow
 from viewer.session import Session
 from viewer.window import MainWindow
 from viewer.work.runner import InlineRunner, Task
@@ -161,6 +165,20 @@ def test_pictures_follow_the_choice(window: MainWindow, parts: tuple[Path, Path]
     assert panel.canvas.tiles[0].picture not in (first, colours) and first != colours
     QTest.mouseDClick(panel.canvas, LEFT, NONE, place_of(panel, 1, 4, 4).toPoint())
     assert list(panel.canvas.places()) == [1]
+
+
+def test_the_crosshair_follows_a_drag_back_to_the_planes() -> None:
+    show, asset = PlaneShow(), triplane()
+    show.enter(asset)
+    rest = show.marks(np.zeros(3))
+    lattice = np.zeros((8, 8, 8, 4), np.float32)
+    lattice[1:-1, 1:-1, 1:-1] = (-0.25, 0.0, 0.0, 1.0)
+    volume = WarpVolume(np.array([[-0.5] * 3, [0.5] * 3]), lattice)
+    asset.set_warp(Warp(Drag(), None, None, stored=volume))
+    assert np.allclose(show.marks(np.array([0.25, 0.0, 0.0])), rest)
+    middle = tuple(rest[0])
+    point, _ = show.point_at(0, middle, np.array([0.25, 0.0, 0.0]))
+    assert point == pytest.approx(np.array([0.25, 0.0, 0.0]), abs=1e-6)
 
 
 def test_nothing_to_show_says_why(window: MainWindow, mesh_file: Path) -> None:

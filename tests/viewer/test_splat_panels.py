@@ -134,6 +134,9 @@ def test_the_doctor_lists_and_cures(window: MainWindow, ill_file: Path) -> None:
     (asset,) = opened(window, ill_file)
     wait_until(lambda: window.splats.findings(asset) is not None)
     assert window.stage.health.isVisible() and "giant splats: 1" in window.stage.health.text.text().lower()
+    row = window.docks["scene"].widget().list.row(asset)
+    assert not row.icon(1).isNull() and "Duplicates: 1" in row.toolTip(1)
+    assert any("Duplicates: 1. See" in text for text in window.splats.advice(asset))
     QTest.mouseClick(window.stage.health.show_button, LEFT)
     panel = window.docks["doctor"].widget()
     assert panel.isVisible() and list(panel.buttons) == ["all", "giant", "duplicates", "dead"]

@@ -95,7 +95,7 @@ class SceneList(QTreeWidget):
         item.setToolTip(EYE, "Hide (H)" if asset.visible else "Show (H)")
         item.setForeground(NAME, QColor(role("text" if asset.visible else "faint")))
         item.setForeground(KIND, QColor(role("quiet" if asset.visible else "faint")))
-        warnings = asset.provenance.warnings
+        warnings = [*asset.provenance.warnings, *self._window.splats.complaints(asset)]
         item.setIcon(NAME, icon("warning", "warning") if warnings else QIcon())
         item.setToolTip(NAME, "\n".join([str(asset.provenance.path or asset.name), *warnings]))
         self.blockSignals(False)
@@ -167,9 +167,10 @@ class ScenePanel(QStackedWidget):
         self._scene.removed.connect(self._on_removed)
         self._scene.changed.connect(self._on_changed)
         self._scene.activated.connect(self._on_activated)
+        window.splats.changed.connect(self.retheme)
 
     def retheme(self) -> None:
-        """Takes the colours of the present theme."""
+        """Shows everything anew: in the colours of another theme, or with what the doctor says."""
         for asset in self._scene:
             self.list.tell(asset)
 

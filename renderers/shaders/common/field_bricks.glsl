@@ -83,6 +83,10 @@ vec3 pairedViews(vec4 a, vec4 b, vec4 c, vec4 weights) {
 }
 #endif
 
+vec3 activatedColor(vec3 raw) {
+    return ACTIVATE_COLOR(raw + colorTerms.x) * colorTerms.y + colorTerms.z;
+}
+
 // The colour in a brick, seen along `d`, in cells, from the eye.
 vec3 fieldColor(vec3 origin, vec3 local, vec3 voxel, vec3 d) {
     vec3 at = (origin + local) * atlasTexel;
@@ -100,8 +104,7 @@ vec3 fieldColor(vec3 origin, vec3 local, vec3 voxel, vec3 d) {
                      vec4(w[1].yzw, w[2].x));
 #endif
 #endif
-    x += colorTerms.x;
-    return ACTIVATE_COLOR(x) * colorTerms.y + colorTerms.z;
+    return activatedColor(x);
 }
 #endif
 
