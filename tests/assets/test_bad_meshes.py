@@ -184,10 +184,6 @@ def test_ply_headers_that_lie(tmp_path: Path) -> None:
     assert refusal(path) == "has faces without vertex indices."
 
 
-def test_compressed_splats_are_refused_by_name(shared: Path) -> None:
-    assert "compressed splats" in refusal(shared / "data/gaussians/real/biker.compressed.ply")
-
-
 def test_off_that_lies(tmp_path: Path) -> None:
     path = tmp_path / "a.off"
     for text, said in (
