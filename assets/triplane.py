@@ -9,7 +9,7 @@ import numpy as np
 
 from .asset import Asset, Provenance
 from .display import Display, Setting, setting
-from .fields.brick_grid import BrickGrid
+from .fields.bricks.grid import BrickGrid
 from .fields.description import FieldDescription
 from .progress import Job
 
@@ -130,7 +130,7 @@ class Triplane(Asset):
                 setattr(self.display, name, self._defaults[name])
 
     def preparation(self, eye: np.ndarray | None = None) -> Job[None] | None:
-        from .fields.bake import bake
+        from .fields.bricks.bake import bake
         from .fields.showing import shown
 
         drawable = self.has_decoder and shown(self.description) is not None

@@ -1,11 +1,11 @@
 """Splats by rasterising: each is projected once, then drawn as a quad, back to front.
 
 The GPU holds the splats in the order in which they matter (`Gaussians.order`), in textures, so that any first part of
-them is a coarse picture of all. A frame orders what it draws by depth (splat_order.py, or splat_sort.py on a card) and
+them is a coarse picture of all. A frame orders what it draws by depth (splats/order.py, or splats/sort.py on a card) and
 then goes through it in pieces: one pass runs the vertex shader once per splat and captures its shape in the picture and
-its colour by transform feedback, the next draws those as instances of a quad, or as what else splat_shapes.py says. So
+its colour by transform feedback, the next draws those as instances of a quad, or as what else splats/shapes.py says. So
 projection and colour are computed once, not at each corner, and the captured records need room for one piece only.
-Under a warp, splats are ordered where it moves them (splat_moving.py) and the projection bends each. Needs no more than
+Under a warp, splats are ordered where it moves them (splats/moving.py) and the projection bends each. Needs no more than
 OpenGL 4.1.
 """
 
@@ -30,15 +30,15 @@ from .gl.program import Program
 from .pacing import Pacer
 from .renderer import Picked, Renderer, RendererRecord, Stage, View
 from .skinning import STRAINED, WARPED, Skinning, centre_of, from_centre
-from .splat_lights import DEFINES, SplatLights
-from .splat_moving import SplatMover, capture
-from .splat_order import Frustum, SplatOrder, frustum_of
-from .splat_picking import PickedSplat, median_splat
-from .splat_points import runs_of
-from .splat_projection import DOT_PX, MARGIN, camera_matrix, diagonal_of, largest_radius
-from .splat_shapes import PAINTS, Shape, shape_of
-from .splat_sort import SplatSort
-from .splat_textures import LAYOUT, SplatTextures
+from .splats.lights import DEFINES, SplatLights
+from .splats.moving import SplatMover, capture
+from .splats.order import Frustum, SplatOrder, frustum_of
+from .splats.picking import PickedSplat, median_splat
+from .splats.points import runs_of
+from .splats.projection import DOT_PX, MARGIN, camera_matrix, diagonal_of, largest_radius
+from .splats.shapes import PAINTS, Shape, shape_of
+from .splats.sort import SplatSort
+from .splats.textures import LAYOUT, SplatTextures
 
 _RECORDS_BYTES = 48 * 262144
 _SOFTWARE_PIECE = 8192

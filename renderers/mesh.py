@@ -24,10 +24,10 @@ from .camera import Camera
 from .depth_pick import pick_depth
 from .framing import depth_extent
 from .gl.buffer import VertexArray
-from .mesh_buffers import PartBuffers, Triangles
-from .mesh_skins import PartSkin
-from .mesh_surfaces import TEXTURES, Style, SurfacePrograms, material_of, set_material
-from .mesh_textures import MaterialTextures
+from .meshes.buffers import PartBuffers, Triangles
+from .meshes.skins import PartSkin
+from .meshes.surfaces import TEXTURES, Style, SurfacePrograms, material_of, set_material
+from .meshes.textures import MaterialTextures
 from .pacing import Pacer
 from .renderer import Renderer, RendererRecord, Stage, View
 from .skinning import Skinning, centre_of, from_centre

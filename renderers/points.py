@@ -17,7 +17,7 @@ from .depth_pick import pick_depth
 from .framing import depth_extent
 from .gl.buffer import Buffer, VertexArray
 from .gl.program import Program
-from .mesh_buffers import upload
+from .meshes.buffers import upload
 from .pacing import Pacer
 from .renderer import Renderer, RendererRecord, Stage, View
 from .skinning import STRAINED, WARPED, BindingBuffer, Skinning, centre_of, from_centre

@@ -5,7 +5,7 @@ Design. A field is drawn in two passes. The march writes colour and the depth of
 own, in bands of rows that take about 10 ms each; it reads the frame's opaque depth, which could not be sampled while
 it is attached. Then the picture is laid into the frame. While the camera moves the picture may be smaller than the
 frame. A finer grid is uploaded beside the one that is shown and replaces it when all of it is there. A field that a
-drag has bent is marched in its moved place, through the inverse map of its warp (warp_volume.py).
+drag has bent is marched in its moved place, through the inverse map of its warp (fields/warp_volume.py).
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from assets.errors import TriptychError
 from assets.fields.description import FieldDescription
 from assets.triplane import Triplane
 
-from .brick_atlas import BrickAtlas
 from .camera import Camera
 from .depth_pick import pick_depth
-from .field_geometry import Rectangle, corner_depths, covered_by, march_box, picture_size, ray_uniforms
-from .field_programs import Look, look_of, look_uniforms
-from .field_rule import rule_uniforms
+from .fields.brick_atlas import BrickAtlas
+from .fields.geometry import Rectangle, corner_depths, covered_by, march_box, picture_size, ray_uniforms
+from .fields.plane_sheets import PlaneSheets
+from .fields.programs import Look, look_of, look_uniforms
+from .fields.rule import rule_uniforms
+from .fields.warp_volume import WarpTextures
 from .gl.buffer import VertexArray
 from .gl.framebuffer import Framebuffer
 from .gl.program import Program
 from .gl.texture import Texture
 from .pacing import Pacer
-from .plane_sheets import PlaneSheets
 from .renderer import Renderer, RendererRecord, Stage, View
-from .warp_volume import WarpTextures
 
 FIRST_BAND_PIXELS = 4000
 

@@ -20,7 +20,7 @@ from assets.edits.edit import Edit
 from assets.edits.history import History
 from assets.edits.scene import AddEdit, RemoveEdit
 from assets.errors import BadFile, BadInput, TriptychError
-from assets.fields.adjust import decoded_like
+from assets.fields.adjusting.adjust import decoded_like
 from assets.fields.description import FieldDescription
 from assets.files.series import gathered
 from assets.formats import ReadOptions

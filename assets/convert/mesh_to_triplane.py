@@ -21,7 +21,7 @@ from ..errors import BadInput
 from ..families.triposr import PLANES, bias_name, describe_field
 from ..fields.decoder import THREADS, best_device
 from ..fields.description import FieldDescription
-from ..fields.targets import SampledSurface, Targets
+from ..fields.refit.targets import SampledSurface, Targets
 from ..meshes.surface_samples import sample_surface
 from ..progress import Job, Progress, stage
 from ..triplane import Triplane

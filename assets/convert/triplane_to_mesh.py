@@ -11,9 +11,9 @@ from ..asset import Provenance
 from ..errors import BadInput
 from ..fields.decoder import Field
 from ..fields.description import Surface
-from ..fields.level_set import LevelSet, Triangles, extract, surface_of
-from ..fields.painting import colors_at, normals_at, painted
 from ..fields.showing import shown
+from ..fields.surface.level_set import LevelSet, Triangles, extract, surface_of
+from ..fields.surface.painting import colors_at, normals_at, painted
 from ..mesh import Material, Mesh, MeshPart
 from ..meshes.normals import vertex_normals
 from ..progress import Job, Progress, stage

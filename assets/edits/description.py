@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..asset import Provenance
-from ..fields.adjust import adjust, changed_state, properties, readable
+from ..fields.adjusting.adjust import adjust, changed_state, properties, readable
 from ..fields.description import FieldDescription
 from ..triplane import Triplane
 from .data import DataEdit

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import BadInput
 from .description import FieldDescription, Output, Surface
-from .level_set import surface_of
+from .surface.level_set import surface_of
 
 
 @dataclass(frozen=True)

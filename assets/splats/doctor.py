@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..fields.adjust import CHOSEN
+from ..fields.adjusting.adjust import CHOSEN
 from ..gaussians import FAINTEST_OPACITY, Gaussians
 from ..progress import Job, Progress, stage
 from . import packing

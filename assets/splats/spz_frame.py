@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..fields.adjust import CHOSEN
+from ..fields.adjusting.adjust import CHOSEN
 from ..gaussians import Gaussians
 from ..progress import Job, Progress
 from .frames import spz_flipped

@@ -15,7 +15,7 @@ import numpy as np
 
 from assets.fields.decoder import bounded_threads
 from assets.fields.description import Label, March, Surface
-from assets.fields.level_set import LevelSet
+from assets.fields.surface.level_set import LevelSet
 from assets.progress import Job
 
 from ..camera import Camera

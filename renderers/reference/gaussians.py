@@ -3,7 +3,7 @@
 The picture is cut into tiles. A tile takes the splats whose boxes touch it, nearest first, a batch at a time, and stops
 when all of its pixels are covered; so memory is bounded by a batch of one tile, however large the asset is. Alpha is at
 most 0.99, below 1/255 it is skipped, and a pixel is finished when its transmittance would fall to 1e-4: the rules of
-the trainers' own renderer (Kerbl et al. 2023). Surfels are met by rays, as splat_surfels.py says.
+the trainers' own renderer (Kerbl et al. 2023). Surfels are met by rays, as splats/surfels.py says.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from assets.splats.sorting import ascending
 from ..camera import Camera
 from ..framing import depth_extent
 from ..renderer import Stage
-from ..splat_projection import (
+from ..splats.projection import (
     DOT_PX,
     LARGEST_ALPHA,
     NEAR,
@@ -34,8 +34,8 @@ from ..splat_projection import (
     normals,
     view_directions,
 )
-from ..splat_shapes import RING_ALPHA, RING_FAINTEST, RING_INSIDE, RING_SHARE, lighted
-from ..splat_surfels import LOW_PASS_PX2, FlatSurfels, project_as_drawn
+from ..splats.shapes import RING_ALPHA, RING_FAINTEST, RING_INSIDE, RING_SHARE, lighted
+from ..splats.surfels import LOW_PASS_PX2, FlatSurfels, project_as_drawn
 from . import ExactRecord, Layer
 
 if TYPE_CHECKING:

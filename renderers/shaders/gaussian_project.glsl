@@ -1,6 +1,6 @@
 // Projects each splat once: from its mean, axes and coefficients to a record with its shape in the picture and one
-// colour, captured by transform feedback for the program that draws it. The rules are those of splat_projection.py and
-// splat_surfels.py.
+// colour, captured by transform feedback for the program that draws it. The rules are those of splats/projection.py and
+// splats/surfels.py.
 //
 // DEGREE: up to which band colours are drawn. DOTS, SURFEL or SOLID: what is drawn in place of the ellipse that the
 // linear map at the centre makes. FLAT: splats have no thickness. DEPTHS: tints are the depth,

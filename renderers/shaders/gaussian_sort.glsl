@@ -3,7 +3,7 @@
 // STEP_KEYS makes a key of each splat's depth, the largest for those that are not seen, and counts the seen ones. Then
 // four times: STEP_COUNT how often each digit is in a block; STEP_SCAN how many of a digit are in earlier blocks;
 // STEP_SCATTER puts every entry in its place. BLOCK: entries of a group of 256 threads. The order is that of
-// splat_order.py to the last splat, so keys are computed without fused steps, and splats come in with the last first.
+// splats/order.py to the last splat, so keys are computed without fused steps, and splats come in with the last first.
 
 #ifdef COMPUTE_SHADER
 layout(local_size_x = 256) in;

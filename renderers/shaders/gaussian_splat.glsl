@@ -1,6 +1,6 @@
 // Draws projected splats: each is a piece of picture around its ellipse, blended over what is behind it.
 //
-// POINTS: as a square around the ellipse, for small round splats (splat_points.py). What DOTS, RINGS and OVERDRAW make
+// POINTS: as a square around the ellipse, for small round splats (splats/points.py). What DOTS, RINGS and OVERDRAW make
 // of it: common/splat_alpha.glsl.
 
 #ifdef VERTEX_SHADER

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from assets.fields.brick_grid import BRICK, BrickGrid
+from assets.fields.bricks.grid import BRICK, BrickGrid
 
 SAMPLES = 128
 

@@ -9,8 +9,8 @@ import pytest
 
 from assets.asset import Provenance
 from assets.errors import BadInput
-from assets.fields.adjust import CHOSEN, SECTIONS, adjust, adjusted, marked, properties, take
-from assets.fields.brick_grid import BrickGrid
+from assets.fields.adjusting.adjust import CHOSEN, SECTIONS, adjust, adjusted, marked, properties, take
+from assets.fields.bricks.grid import BrickGrid
 from assets.fields.decoder import Field
 from assets.fields.description import FieldDescription, Group, Head, Input, Layer, Output, Plane, Space
 from assets.triplane import Triplane

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from assets.errors import BadInput
-from assets.fields.bake import bake, slot_bytes
-from assets.fields.brick_grid import BRICK, BrickGrid
-from assets.fields.brick_lattice import brick_maxima
-from assets.fields.brick_sampler import LOST_OPACITY
+from assets.fields.bricks.bake import bake, slot_bytes
+from assets.fields.bricks.grid import BRICK, BrickGrid
+from assets.fields.bricks.lattice import brick_maxima
+from assets.fields.bricks.sampler import LOST_OPACITY
 from assets.fields.decoder import Field
 from assets.fields.description import Blob
 from assets.formats import open_path
@@ -120,7 +120,7 @@ def test_a_level_that_needs_too_much_memory_is_not_baked() -> None:
 
 
 def test_the_default_limit_leaves_room_for_a_full_grid() -> None:
-    from assets.fields.bake import LEVELS, MEMORY_LIMIT
+    from assets.fields.bricks.bake import LEVELS, MEMORY_LIMIT
 
     assert (LEVELS[-1] // BRICK) ** 3 * slot_bytes(4) < MEMORY_LIMIT
 

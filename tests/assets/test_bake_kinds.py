@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assets.fields.bake import bake, slot_bytes
-from assets.fields.brick_grid import BRICK, BrickGrid
-from assets.fields.brick_lattice import Lattice
-from assets.fields.brick_level import BrickLevel, at_sides, doubled
-from assets.fields.brick_order import blocks, by_visibility
-from assets.fields.brick_sampler import FAR_OUT, FieldSampler
+from assets.fields.bricks.bake import bake, slot_bytes
+from assets.fields.bricks.grid import BRICK, BrickGrid
+from assets.fields.bricks.lattice import Lattice
+from assets.fields.bricks.level import BrickLevel, at_sides, doubled
+from assets.fields.bricks.order import blocks, by_visibility
+from assets.fields.bricks.sampler import FAR_OUT, FieldSampler
 from assets.fields.decoder import Field
 from assets.fields.description import (
     FieldDescription,
@@ -298,7 +298,7 @@ def test_labels_that_are_voxels_are_baked_in_their_middles(aligned: bool) -> Non
 
 
 def test_a_level_that_would_take_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from assets.fields import bake as baking
+    from assets.fields.bricks import bake as baking
 
     wall = made((Output("sdf", (0, 1)),), [[0, 0, 1.0]], [0.2], surface=Surface("sdf", 0.1, 64, "below"))
     monkeypatch.setattr(baking, "LEVEL_SECONDS", 0.0)
@@ -309,7 +309,7 @@ def test_a_level_that_would_take_too_long_is_left_out(monkeypatch: pytest.Monkey
 
 
 def test_a_band_that_takes_too_long_is_narrowed_to_the_surface(monkeypatch: pytest.MonkeyPatch) -> None:
-    from assets.fields import brick_level
+    from assets.fields.bricks import level as brick_level
 
     wall = made((Output("sdf", (0, 1)),), [[0, 0, 1.0]], [0.2], surface=Surface("sdf", 0.1, 64, "below"))
     wide = grids_of(wall, levels=(32, 64, 128))[-1]

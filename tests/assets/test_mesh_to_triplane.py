@@ -7,9 +7,9 @@ import pytest
 
 from assets.convert import convert
 from assets.errors import BadInput
-from assets.fields.bake import bake
+from assets.fields.bricks.bake import bake
 from assets.fields.decoder import Field
-from assets.fields.targets import SampledSurface
+from assets.fields.refit.targets import SampledSurface
 from assets.formats import open_path, save_path
 from assets.mesh import Mesh, MeshPart
 from assets.progress import Progress, run

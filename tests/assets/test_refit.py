@@ -17,10 +17,10 @@ from assets.deform.solver import dragged
 from assets.errors import BadInput
 from assets.fields.decoder import Field
 from assets.fields.description import Group, March, Output, Plane, Space
-from assets.fields.refit import Refit, refit
-from assets.fields.refit_examples import SEARCH, TRAINING, VISIBLE, Examples, Survey, survey
-from assets.fields.refit_start import grown, resampled, typical_step
-from assets.fields.views import SIZE, VIEWS, Seen, look, psnr_per_view, views_around
+from assets.fields.refit.examples import SEARCH, TRAINING, VISIBLE, Examples, Survey, survey
+from assets.fields.refit.refit import Refit, refit
+from assets.fields.refit.start import grown, resampled, typical_step
+from assets.fields.refit.views import SIZE, VIEWS, Seen, look, psnr_per_view, views_around
 from assets.formats import open_path
 from assets.progress import Progress, run
 from assets.triplane import Triplane

@@ -12,7 +12,7 @@ from assets.fields.bent import Bent
 from assets.fields.decoder import Field
 from assets.fields.description import FieldDescription, Group, Head, Input, Label, Layer, Output, Plane, Space
 from assets.fields.description_check import check_description
-from assets.fields.refit_start import resampled
+from assets.fields.refit.start import resampled
 from assets.fields.sampling import combine, runs
 from assets.splats.spherical_harmonics import basis
 from assets.triplane import Triplane

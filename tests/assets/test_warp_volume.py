@@ -15,9 +15,9 @@ from assets.deform.rig import make_rig
 from assets.deform.solver import Solver
 from assets.deform.volume import MOST_VOXELS, TORN, WarpVolume, scatter
 from assets.errors import BadInput
-from assets.fields.bake import bake
 from assets.fields.bent import unactivated
-from assets.fields.brick_grid import BrickGrid
+from assets.fields.bricks.bake import bake
+from assets.fields.bricks.grid import BrickGrid
 from assets.fields.decoder import Field, activate
 from assets.fields.description import OUTPUT_ACTIVATIONS, Blob, Output
 from assets.progress import run

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from OpenGL import GL
 
-from assets.fields.bake import bake
+from assets.fields.bricks.bake import bake
 from assets.fields.description import FieldDescription, Group, Head, Input, Layer, March, Output, Plane, Space
 from assets.progress import run
 from assets.triplane import Triplane

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from assets.fields.brick_grid import BRICK
+from assets.fields.bricks.grid import BRICK
 from assets.fields.decoder import blob_at
 from assets.splats.spherical_harmonics import basis
 from assets.triplane import Triplane

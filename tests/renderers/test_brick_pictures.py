@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.fields.bake import LEVELS, bake
+from assets.fields.bricks.bake import LEVELS, bake
 from assets.progress import run
 from assets.triplane import Triplane
 from renderers.reference import field_sampler

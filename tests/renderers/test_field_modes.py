@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from assets.fields.bake import bake
-from assets.fields.brick_grid import BRICK, BrickGrid
+from assets.fields.bricks.bake import bake
+from assets.fields.bricks.grid import BRICK, BrickGrid
 from assets.fields.description import March
 from assets.progress import run
 from assets.splats.spherical_harmonics import basis
 from assets.triplane import Triplane
 from renderers.camera import Camera
-from renderers.empty_bricks import fill_empty
+from renderers.fields.empty_bricks import fill_empty
 from renderers.reference.field_looks import slice_color, slice_position
 from renderers.reference.triplane import march as exact
 from tests.renderers.field_kinds import LABELS, RADIUS, ball, fog, halves

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from renderers.camera import Camera
-from renderers.splat_order import REACH, SplatOrder, back_to_front, frustum_of, seen
-from renderers.splat_projection import camera_matrix, diagonal_of, project
+from renderers.splats.order import REACH, SplatOrder, back_to_front, frustum_of, seen
+from renderers.splats.projection import camera_matrix, diagonal_of, project
 from tests.assets.splat_files import random_splats
 
 

@@ -11,13 +11,13 @@ import pytest
 from assets.gaussians import Gaussians
 from assets.progress import run
 from renderers import gaussians as gaussians_module
-from renderers import splat_textures
 from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
 from renderers.gl.framebuffer import Framebuffer
 from renderers.gl.lifetime import living
 from renderers.reference.gaussians import render
 from renderers.renderer import Quality, renderer_for
+from renderers.splats import textures as splat_textures
 from tests.assets.splat_files import random_splats
 from tests.renderers.splat_pictures import (
     DATA,

@@ -11,10 +11,10 @@ from OpenGL import GL
 from PIL import Image
 
 from assets.mesh import Material, Mesh, MeshNode, MeshPart
-from renderers import mesh_textures
 from renderers.camera import Camera
 from renderers.gl.lifetime import living
-from renderers.mesh_textures import Halver, MaterialTextures, MipmappedTexture, shrink, shrink_factor
+from renderers.meshes import textures as mesh_textures
+from renderers.meshes.textures import Halver, MaterialTextures, MipmappedTexture, shrink, shrink_factor
 from renderers.renderer import Quality, renderer_for
 from tests.renderers.opaque_pictures import draw, picture
 

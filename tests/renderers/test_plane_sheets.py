@@ -10,8 +10,8 @@ from assets.fields.plane_images import pictures, point_at, texels
 from assets.progress import run
 from assets.scene import Scene
 from renderers.camera import Camera
+from renderers.fields.plane_sheets import PlaneSheets
 from renderers.handle_layout import project
-from renderers.plane_sheets import PlaneSheets
 from tests.small_assets import triplane
 
 

@@ -9,14 +9,14 @@ import pytest
 
 from assets.gaussians import MODES, Gaussians
 from assets.progress import run
-from renderers import splat_lights
 from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
 from renderers.reference.gaussians import render
-from renderers.splat_order import REACH, SplatOrder
-from renderers.splat_picking import median_splat
-from renderers.splat_projection import diagonal_of
-from renderers.splat_shapes import LIT_COLOR
+from renderers.splats import lights as splat_lights
+from renderers.splats.order import REACH, SplatOrder
+from renderers.splats.picking import median_splat
+from renderers.splats.projection import diagonal_of
+from renderers.splats.shapes import LIT_COLOR
 from tests.assets.splat_files import random_splats
 from tests.renderers.splat_pictures import picture, psnr, ready
 

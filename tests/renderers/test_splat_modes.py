@@ -15,7 +15,7 @@ from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
 from renderers.reference.gaussians import render
 from renderers.renderer import Quality
-from renderers.splat_shapes import HEAT, HEAT_ALPHA
+from renderers.splats.shapes import HEAT, HEAT_ALPHA
 from tests.assets.splat_files import random_splats
 from tests.renderers.splat_pictures import picture, psnr, ready
 

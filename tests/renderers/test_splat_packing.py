@@ -9,7 +9,7 @@ from assets.progress import run
 from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
 from renderers.reference.gaussians import render
-from renderers.splat_packing import SHAPE_WORDS, pack
+from renderers.splats.packing import SHAPE_WORDS, pack
 from tests.assets.splat_files import random_splats
 from tests.renderers.splat_pictures import picture, psnr, ready
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from assets.gaussians import Gaussians
-from renderers import splat_points
 from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
 from renderers.gl.context import capabilities
-from renderers.splat_points import runs_of
-from renderers.splat_shapes import Shape
+from renderers.splats import points as splat_points
+from renderers.splats.points import runs_of
+from renderers.splats.shapes import Shape
 from tests.assets.splat_files import random_splats
 from tests.renderers.splat_pictures import picture, psnr, ready
 

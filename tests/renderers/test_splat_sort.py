@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from renderers import gaussians as gaussians_module
-from renderers import splat_textures
 from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
 from renderers.gl.context import capabilities
 from renderers.gl.lifetime import living
 from renderers.renderer import Quality
 from renderers.skinning import Skinning
-from renderers.splat_order import Frustum, back_to_front, frustum_of
-from renderers.splat_projection import camera_matrix
-from renderers.splat_sort import SplatSort
-from renderers.splat_textures import SplatTextures
+from renderers.splats import textures as splat_textures
+from renderers.splats.order import Frustum, back_to_front, frustum_of
+from renderers.splats.projection import camera_matrix
+from renderers.splats.sort import SplatSort
+from renderers.splats.textures import SplatTextures
 from tests.assets.splat_files import random_splats
 from tests.renderers.splat_pictures import picture, psnr, ready
 from tests.renderers.warps import bend, rig_of, warp_of

@@ -12,7 +12,7 @@ from assets.progress import run
 from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
 from renderers.reference.gaussians import render
-from renderers.splat_surfels import project_surfels
+from renderers.splats.surfels import project_surfels
 from tests.assets.splat_files import random_splats
 from tests.renderers.splat_pictures import picture, psnr, ready
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from assets.errors import TriptychError
-from assets.fields.brick_grid import BRICK, BrickGrid
+from assets.fields.bricks.grid import BRICK, BrickGrid
 from assets.fields.decoder import activate_output
 from assets.fields.description import OUTPUT_ACTIVATIONS, March, Output
 from assets.triplane import Triplane
-from renderers.brick_atlas import BrickAtlas, distances
 from renderers.camera import Camera
+from renderers.fields.brick_atlas import BrickAtlas, distances
 from renderers.gl.lifetime import living
 from renderers.renderer import Quality
 from renderers.triplane import TriplaneRenderer
@@ -271,7 +271,7 @@ def test_a_finer_grid_that_does_not_fit_leaves_the_coarser(
 ) -> None:
     fog = baked(field(density=0.5))
     renderers.append(ready(fog))
-    monkeypatch.setattr("renderers.brick_atlas.LARGEST_ATLAS", 1 << 20)
+    monkeypatch.setattr("renderers.fields.brick_atlas.LARGEST_ATLAS", 1 << 20)
     baked(fog, cells=64)
     assert renderers[-1].sync(1.0)
     assert draw(renderers[-1], CAMERA)[0][(*MIDDLE, 3)] == pytest.approx(1 - np.exp(-1.0), abs=2e-3)

@@ -11,11 +11,11 @@ import trimesh
 from assets.deform.kinds import flattened
 from assets.gaussians import Gaussians
 from assets.progress import run
-from renderers import splat_textures
 from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
 from renderers.gl.lifetime import living
 from renderers.renderer import Quality
+from renderers.splats import textures as splat_textures
 from tests.assets.splat_files import random_splats
 from tests.renderers.splat_pictures import picture, psnr, ready
 from tests.renderers.warps import affine, bend, resting_warp, rig_of, still, warp_of

@@ -12,18 +12,18 @@ import pytest
 from assets.deform.rig import Rig, make_rig
 from assets.deform.solver import Solver
 from assets.deform.warp import Warp
-from assets.fields.brick_grid import BrickGrid
+from assets.fields.bricks.grid import BrickGrid
 from assets.fields.description import March, Output
 from assets.formats import open_path, save_path
 from assets.progress import run
 from assets.triplane import Triplane
-from renderers.brick_atlas import distances
 from renderers.camera import Camera
+from renderers.fields.brick_atlas import distances
+from renderers.fields.warp_volume import BLOCK, MOVED, RESTING, block_index, strain_lattice, visible_voxels
 from renderers.framing import framing
 from renderers.gl.lifetime import living
 from renderers.reference.triplane import march
 from renderers.triplane import TriplaneRenderer
-from renderers.warp_volume import BLOCK, MOVED, RESTING, block_index, strain_lattice, visible_voxels
 from tests.assets.deform_shapes import points as pins
 from tests.assets.deform_shapes import pull, turn
 from tests.assets.warped_fields import ball, moved

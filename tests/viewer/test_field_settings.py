@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assets.fields.bake import bake
+from assets.fields.bricks.bake import bake
 from assets.progress import run
 from assets.triplane import Triplane
 from tests.renderers.field_kinds import ball, fog, halves

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 from assets.deform.drag import Drag
 from assets.deform.volume import WarpVolume
 from assets.deform.warp import Warp
-from assets.fields.adjust import CHOSEN
+from assets.fields.adjusting.adjust import CHOSEN
 from assets.fields.decoder import Field
 from assets.fields.plane_images import texel_at
 from assets.formats import open_path, save_path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from assets.fields.brick_grid import BrickGrid
+from assets.fields.bricks.grid import BrickGrid
 from assets.scene import Scene
 from tests.assets.test_bake_kinds import changing
 from tests.small_assets import gaussians

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QDoubleSpinBox, QLineEdit
 
 from assets.edits.history import MERGE_SECONDS
 from assets.edits.warps import WarpEdit
-from assets.fields.bake import bake
+from assets.fields.bricks.bake import bake
 from assets.progress import run
 from tests.small_assets import triplane
 from tests.viewer.conftest import opened, pixels, wait_settled, wait_until

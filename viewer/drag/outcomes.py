@@ -14,7 +14,7 @@ from assets.edits.data import DataEdit
 from ..work.runner import Task
 
 APPLY = "assets.deform.kinds:flattened"
-BAKE = "assets.fields.refit:refit"
+BAKE = "assets.fields.refit.refit:refit"
 SPLIT = "assets.deform.kinds.gaussians:applied"
 
 

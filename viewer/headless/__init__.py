@@ -17,7 +17,7 @@ from assets.asset import Asset
 from assets.convert import conversions
 from assets.errors import BadFile, BadInput, TriptychError
 from assets.families import families
-from assets.fields.adjust import take
+from assets.fields.adjusting.adjust import take
 from assets.files.series import gathered
 from assets.formats import ReadOptions, formats, open_path
 from assets.progress import Job, Progress, Result, run

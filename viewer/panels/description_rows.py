@@ -9,8 +9,8 @@ from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QLineEdit
 
 from assets.asset import Asset
-from assets.fields.adjust import SECTIONS, properties
-from assets.fields.adjustable import Property
+from assets.fields.adjusting.adjust import SECTIONS, properties
+from assets.fields.adjusting.adjustable import Property
 from assets.fields.description import FieldDescription
 from assets.triplane import Triplane
 

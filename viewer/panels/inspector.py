@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QAbstractSpinBox, QHeaderView, QLabel, QStackedWid
 
 from assets.asset import Asset
 from assets.display import Setting
-from assets.fields.adjust import CHOSEN, SECTIONS, marked
+from assets.fields.adjusting.adjust import CHOSEN, SECTIONS, marked
 
 from ..icons import icon
 from ..theme import role

@@ -32,7 +32,7 @@ CANCEL = "cancel"
 PROGRESS_SECONDS = 0.2
 """Least time between two reports of progress."""
 
-WARM = ("torch", "assets.formats", "assets.fields.bake")
+WARM = ("torch", "assets.formats", "assets.fields.bricks.bake")
 WARM_UP_AFTER = 2.0
 """Modules that are imported so many seconds after the start."""
 

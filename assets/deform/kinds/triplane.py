@@ -9,9 +9,9 @@ import numpy as np
 
 from ...asset import Asset
 from ...errors import BadInput
-from ...fields.brick_lattice import Lattice, maxima
-from ...fields.brick_level import PEAKS
-from ...fields.brick_sampler import FieldSampler, thresholds
+from ...fields.bricks.lattice import Lattice, maxima
+from ...fields.bricks.level import PEAKS
+from ...fields.bricks.sampler import FieldSampler, thresholds
 from ...fields.decoder import Field
 from ...progress import Job, Progress, stage
 from ...triplane import Triplane

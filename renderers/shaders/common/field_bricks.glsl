@@ -1,9 +1,9 @@
-// The bricks of a field (see brick_atlas.py): where they lie, and what a place in them looks like.
+// The bricks of a field (see fields/brick_atlas.py): where they lie, and what a place in them looks like.
 //
 // ACTIVATE_SHOWN(x) and ACTIVATE_COLOR(x) are the field's activations; COLORED: it has a colour; VIEWS: so many further
 // coefficients of it by direction, 3 or 8. With WARP the file comes after field_warp.glsl.
 
-uniform isampler3D brickIndex;   // see brick_atlas.py
+uniform isampler3D brickIndex;   // see fields/brick_atlas.py
 uniform sampler3D densities;     // raw density, or what else is shown, alone: most samples need no more
 uniform sampler3D colors;        // raw colour
 uniform vec3 atlasTexel;         // 1 / size of them

@@ -1,8 +1,8 @@
-// The inverse map of a bent field: a sample lies at a moved place, and warpMap (see warp_volume.py and deform/volume.py)
+// The inverse map of a bent field: a sample lies at a moved place, and warpMap (see fields/warp_volume.py and deform/volume.py)
 // says where that was at rest; assets/deform/volume.py computes the same.
 
 uniform sampler3D warpMap;       // displacement · coverage in the asset's units, and coverage
-uniform isampler3D warpBlocks;   // see warp_volume.py
+uniform isampler3D warpBlocks;   // see fields/warp_volume.py
 uniform vec3 voxelTexel;         // 1 / size of the map
 uniform vec3 cellsPerUnit;
 uniform vec3 voxelScale;         // cells → voxels of the map

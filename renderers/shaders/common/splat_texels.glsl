@@ -39,7 +39,7 @@ uvec4 colorTexel(int chunk, int index, int offset) {
 }
 
 // The numbers of whole texels are floats; the last words of the first and the third one hold shorter numbers, as
-// splat_packing.py says.
+// splats/packing.py says.
 vec4 shapeNumbers(int chunk, int index, int offset) {
     return uintBitsToFloat(shapeTexel(chunk, index, offset));
 }

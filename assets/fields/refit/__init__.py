@@ -1,0 +1,1 @@
+"""New planes for a field that a drag has bent."""

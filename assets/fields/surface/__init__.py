@@ -1,0 +1,1 @@
+"""Where a field has its surface, as triangles, and what that looks like."""

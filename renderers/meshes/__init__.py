@@ -1,0 +1,1 @@
+"""What the renderer of meshes is made of: buffers, surfaces, textures, skins."""

@@ -1,0 +1,1 @@
+"""What the renderer of splats is made of: textures, projection, order, shapes, picks, lights."""
