@@ -1,12 +1,12 @@
 """Splats by rasterising: each is projected once, then drawn as a quad, back to front.
 
 The GPU holds the splats in the order in which they matter (`Gaussians.order`), in textures, so that any first part of
-them is a coarse picture of all. A frame orders what it draws by depth (splats/order.py, or splats/sort.py on a card) and
-then goes through it in pieces: one pass runs the vertex shader once per splat and captures its shape in the picture and
-its colour by transform feedback, the next draws those as instances of a quad, or as what else splats/shapes.py says. So
-projection and colour are computed once, not at each corner, and the captured records need room for one piece only.
-Under a warp, splats are ordered where it moves them (splats/moving.py) and the projection bends each. Needs no more than
-OpenGL 4.1.
+them is a coarse picture of all. A frame orders what it draws by depth (splats/order.py, or splats/sort.py on a card)
+and then goes through it in pieces: one pass runs the vertex shader once per splat and captures its shape in the
+picture and its colour by transform feedback, the next draws those as instances of a quad, or as what else
+splats/shapes.py says. So projection and colour are computed once, not at each corner, and the captured records need
+room for one piece only. Under a warp, splats are ordered where it moves them (splats/moving.py) and the projection
+bends each. Needs no more than OpenGL 4.1.
 """
 
 from __future__ import annotations
