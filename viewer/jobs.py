@@ -29,6 +29,9 @@ from .work.transfer import discard, pack, unpack
 from .work.worker import CANCEL, Failed, Finished, Piece, Request, Stopped, serve
 
 LANES = ("files", "making")
+WARM_UP = True
+"""Whether workers import what most jobs need before one comes. Tests, which open many windows, go without."""
+
 PATIENCE = 0.3
 """Seconds between asking a job to stop and ending its process."""
 
@@ -156,7 +159,7 @@ class Lane(threading.Thread):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         name = f"triptych {self.name}"
-        self._process = context.Process(target=serve, args=(theirs, self._folder), name=name, daemon=True)
+        self._process = context.Process(target=serve, args=(theirs, self._folder, WARM_UP), name=name, daemon=True)
         self._process.start()
         theirs.close()
 

@@ -134,8 +134,8 @@ def test_proxies_bend(gl) -> None:
 
 
 def test_what_moved_into_the_picture_is_not_left_out(gl, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("mesh_buffers", "mesh_skins"):
-        monkeypatch.setattr(f"renderers.{module}.BLOCK", 64)
+    for module in ("buffers", "skins"):
+        monkeypatch.setattr(f"renderers.meshes.{module}.BLOCK", 64)
     mesh = bent(knot(), count=64)
     flat = flat_of(mesh)
     points = flat.parts[0].vertices
@@ -146,8 +146,8 @@ def test_what_moved_into_the_picture_is_not_left_out(gl, monkeypatch: pytest.Mon
 
 
 def test_blocks_far_from_the_picture_are_left_out(gl, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("mesh_buffers", "mesh_skins"):
-        monkeypatch.setattr(f"renderers.{module}.BLOCK", 64)
+    for module in ("buffers", "skins"):
+        monkeypatch.setattr(f"renderers.meshes.{module}.BLOCK", 64)
     mesh = knot()
     rig = rig_of(mesh, 300)
     mesh.set_warp(warp_of(rig, bend(rig, 0.6)))

@@ -81,8 +81,9 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def window(qapp: QApplication, config: Path) -> Iterator[MainWindow]:
+def window(qapp: QApplication, config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
     """An open window without assets, at 1280 × 800."""
+    monkeypatch.setattr("viewer.jobs.WARM_UP", False)
     make_application()
     made = make_window()
     made.show()

@@ -132,7 +132,7 @@ def test_show_only_and_all() -> None:
 def test_wording() -> None:
     assert count(1234567) == "1\u202f234\u202f567"
     assert memory(3 << 20) == "3.0 MiB" and memory(5 << 30) == "5.00 GiB"
-    assert totals([gaussians(), gaussians(), mesh()]) == "200 splats · 12 faces"
+    assert totals([gaussians(), gaussians(), mesh()]) == "198 splats · 12 faces"
 
 
 def test_the_qt_binding_keeps_its_counts() -> None:

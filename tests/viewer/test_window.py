@@ -299,7 +299,8 @@ def test_no_work_while_nothing_changes(window: MainWindow, mesh_file: Path) -> N
     wait_until(lambda: not window.viewport._timer.isActive())
     pictures: list[int] = []
     window.viewport.drawn.connect(lambda: pictures.append(1))
-    wait_until(lambda: window.preload.done and not window.status._later.isActive())
+    fill_inspector(window)
+    wait_until(lambda: not window.status._later.isActive())
     before = time.process_time()
     QTest.qWait(1000)
     assert not pictures and not window.viewport._timer.isActive()

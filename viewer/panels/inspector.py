@@ -158,7 +158,7 @@ class Inspector(QStackedWidget):
     def _adapt(self) -> None:
         """Makes the rows what they should be now. Those that stay are not made anew, nor do they move away from under
         the hand: whoever types in one goes on."""
-        if self.root is None or self._waiting:
+        if self.root is None or self._waiting or self._asset is None:
             self._later.start()
             return
         held, self._quiet = self._held_row(), True

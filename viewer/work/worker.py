@@ -72,10 +72,12 @@ class Stopped:
     """The running job was cancelled."""
 
 
-def serve(pipe: Connection, folder: str) -> None:
-    """The main function of the process: performs requests until the pipe closes. Buffers go to `folder`."""
+def serve(pipe: Connection, folder: str, warm: bool = True) -> None:
+    """The main function of the process: performs requests until the pipe closes. Buffers go to `folder`. warm: whether
+    what most jobs need is imported before one comes."""
     _settle_in()
-    threading.Thread(target=_warm_up, daemon=True).start()
+    if warm:
+        threading.Thread(target=_warm_up, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         while True:
             request = pipe.recv()
