@@ -82,7 +82,13 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize("make", SHAPES.values(), ids=SHAPES)
+SLOW = {"huge cube", "tiny cube"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [pytest.param(make, id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name, make in SHAPES.items()],
+)
 def test_any_shape_follows_its_handles(make) -> None:
     """At rest it rests, a rigid motion of the handles moves all of it rigidly, and handles arrive where pins hold."""
     asset = make()

@@ -111,6 +111,7 @@ def test_frame_and_transform_are_those_of_the_mesh() -> None:
     assert fractions == sorted(fractions)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_field() -> None:
     first, second, other = (
         run(convert(small_mesh(), "triplane", **QUICK | {"steps": 70, "seed": seed})) for seed in (3, 3, 4)
