@@ -8,7 +8,6 @@ second point along each axis.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -16,14 +15,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 import numpy as np
 
+from ..cores import threads
 from .effort import Effort
 from .grid import BRICK, BrickGrid
 from .lattice import Lattice, corners, grown, maxima
 from .sampler import FieldSampler
 
 SLOT = BRICK + 1
-
-MOST_THREADS = 16
 
 TICK = 0.02
 """Seconds between two looks at how far the threads are."""
@@ -322,12 +320,6 @@ def in_threads(jobs: list[Callable[[Callable[[], bool]], None]], sampler: FieldS
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
-
-
-def threads() -> int:
-    """Cores that this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(usable, MOST_THREADS)
 
 
 def _cells(bricks: np.ndarray) -> np.ndarray:

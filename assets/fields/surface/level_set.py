@@ -21,8 +21,9 @@ import numpy as np
 
 from ...errors import BadInput
 from ...progress import Progress
-from ..decoder import Field, bounded_threads
+from ..decoder import Field
 from ..description import FieldDescription, Surface
+from .chunks import in_chunks
 from .lattices import Lattice, lattices
 from .roots import settle
 
@@ -35,10 +36,10 @@ SLAB = 8
 FLOOR = 1e-3
 """Density, as a share of the surface's, below which one is as empty as another."""
 
-LOOK_AROUND = 0.5
+LOOK_AROUND = 0.25
 """Share of its change between neighbours by which the number may reach further inside a cell."""
 
-CLOSE = {"density": 4.0, "occupancy_logit": 4.0}
+CLOSE = {"density": 2.0, "occupancy_logit": 2.0}
 """How near to zero the number makes a cell of the coarsest lattice worth a look, whatever is around it, and half as
 near for each finer one; of distances, a cell. Fields have specks that are thinner than a cell, most often at the sides
 of the box, where planes are padded."""
@@ -101,11 +102,11 @@ class LevelSet:
     def sample(self, points: np.ndarray, closed: bool = True) -> Generator[int, None, np.ndarray]:
         """`at` for an array (N,3) of any length, chunk by chunk: (N,) f32. Yields how many are done."""
         found = np.empty(len(points), np.float32)
-        for start in range(0, len(points), self.field.chunk):
-            rows = slice(start, start + self.field.chunk)
-            with bounded_threads():
-                found[rows] = self.at(self.tensor(points[rows]), closed).cpu().numpy()
-            yield min(start + self.field.chunk, len(points))
+
+        def ask(rows: slice) -> None:
+            found[rows] = self.at(self.tensor(points[rows]), closed).cpu().numpy()
+
+        yield from in_chunks(self.field, len(points), ask)
         # A zero would make vertices of several edges meet in one corner.
         found[found == 0] = np.float32(1e-12)
         return found

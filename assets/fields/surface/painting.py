@@ -10,7 +10,7 @@ from ...mesh import MeshPart
 from ...meshes.normals import unit
 from ...meshes.unwrap import spread, texels, unwrap
 from ...progress import Job, Progress, stage
-from ..decoder import bounded_threads
+from .chunks import in_chunks
 from .level_set import LevelSet
 
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], np.float64)
@@ -21,15 +21,16 @@ def normals_at(level_set: LevelSet, points: np.ndarray, reach: float) -> Job[np.
     """A job that returns unit normals (N,3) f32 at `points` (N,3), out of matter; 0 where the field is flat. reach: how
     far to each side the slope is measured."""
     normals = np.zeros(points.shape, np.float32)
-    for start in range(0, len(points), level_set.field.chunk):
-        rows = slice(start, start + level_set.field.chunk)
+
+    def ask(rows: slice) -> None:
         slope = np.zeros_like(points[rows])
         for direction in TETRAHEDRON:
-            with bounded_threads():
-                value = level_set.at(level_set.tensor(points[rows] + reach * direction))
+            value = level_set.at(level_set.tensor(points[rows] + reach * direction))
             slope -= value.cpu().numpy()[:, None] * direction
         normals[rows] = unit(slope)
-        yield Progress(min(start + level_set.field.chunk, len(points)), len(points), "Looking at the surface")
+
+    for done in in_chunks(level_set.field, len(points), ask):
+        yield Progress(done, len(points), "Looking at the surface")
     return normals
 
 
@@ -37,12 +38,13 @@ def colors_at(level_set: LevelSet, points: np.ndarray, normals: np.ndarray) -> J
     """A job that returns the field's colour (N,3) u8 at `points` (N,3); where it depends on the direction, as seen
     straight from outside, against the unit `normals` (N,3)."""
     colors = np.empty((len(points), 3), np.uint8)
-    for start in range(0, len(points), level_set.field.chunk):
-        rows = slice(start, start + level_set.field.chunk)
-        with bounded_threads():
-            asked = level_set.ask(level_set.tensor(points[rows]), level_set.tensor(-normals[rows]))["rgb"]
-            colors[rows] = (asked.clamp(0, 1) * 255).round().cpu().numpy()
-        yield Progress(min(start + level_set.field.chunk, len(points)), len(points), "Looking at colours")
+
+    def ask(rows: slice) -> None:
+        asked = level_set.ask(level_set.tensor(points[rows]), level_set.tensor(-normals[rows]))["rgb"]
+        colors[rows] = (asked.clamp(0, 1) * 255).round().cpu().numpy()
+
+    for done in in_chunks(level_set.field, len(points), ask):
+        yield Progress(done, len(points), "Looking at colours")
     return colors
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..decoder import bounded_threads
+from .chunks import in_chunks
 
 if TYPE_CHECKING:
     import torch
@@ -31,15 +31,16 @@ def settle(
     low, high = np.floor(from_corners), np.ceil(from_corners)
     on_edge = np.flatnonzero(((high - low).sum(1) == 1) & (ends[:, 0] * ends[:, 1] < 0))
     triangles.vertices = lattice.places(from_corners)
-    size = level_set.field.chunk
-    for start in range(0, len(on_edge), size):
-        rows = on_edge[start : start + size]
-        with bounded_threads():
-            sides = [level_set.tensor(lattice.places(side[rows])) for side in (low, high)]
-            shares = _roots(level_set, *sides, level_set.tensor(ends[rows]))
+
+    def ask(part: slice) -> None:
+        rows = on_edge[part]
         first, second = lattice.places(low[rows]), lattice.places(high[rows])
-        triangles.vertices[rows] = first + shares.cpu().numpy()[:, None].astype(np.float64) * (second - first)
-        yield min(start + size, len(on_edge)) / len(on_edge)
+        sides = level_set.tensor(first), level_set.tensor(second)
+        shares = _roots(level_set, *sides, level_set.tensor(ends[rows])).cpu().numpy()
+        triangles.vertices[rows] = first + shares[:, None].astype(np.float64) * (second - first)
+
+    for done in in_chunks(level_set.field, len(on_edge), ask):
+        yield done / len(on_edge)
 
 
 def _roots(level_set: LevelSet, first: torch.Tensor, second: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
