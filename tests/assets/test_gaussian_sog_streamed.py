@@ -91,6 +91,7 @@ def test_bundles_and_an_environment(tmp_path: Path) -> None:
     assert shares == sorted(shares)
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_a_level(triptych, tmp_path: Path) -> None:
     tree = {"lods": {"0": place(0, 0, 40), "1": place(0, 40, 5)}}
     write_scene(tmp_path / "lod-meta.json", [random_splats(45, 0)], tree)

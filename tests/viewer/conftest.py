@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,6 +71,14 @@ class Gaps:
         now = time.perf_counter()
         self.largest, self._last = max(self.largest, 1000 * (now - self._last)), now
         self.ticks += 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _leave_the_past_alone() -> None:
+    """What earlier tests have left stays out of every further garbage collection: a window makes many objects, and each
+    full collection would walk through all that thousands of tests have imported and kept."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

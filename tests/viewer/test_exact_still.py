@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.small_assets import mesh, triplane
 from tests.viewer.conftest import wait_settled, wait_until
 from viewer.window import MainWindow
 
 
+@pytest.mark.slow
 def test_it_comes_with_meshes_and_goes_when_the_camera_moves(window: MainWindow) -> None:
     window.resize(640, 480)
     field, cube = triplane(), mesh()

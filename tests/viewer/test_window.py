@@ -72,6 +72,7 @@ def test_three_kinds_together(window: MainWindow, splat_file: Path, mesh_file: P
     assert window.stage.badge.text() == "Full"
 
 
+@pytest.mark.slow
 def test_prepared_in_the_worker(window: MainWindow) -> None:
     asset = triplane()
     window.session.scene.add(asset)
@@ -265,6 +266,7 @@ def test_interface_hides_and_returns(window: MainWindow, mesh_file: Path) -> Non
     assert window.menuBar().isVisible() and window.docks["scene"].isVisible()
 
 
+@pytest.mark.slow
 def test_theme_and_background_follow_the_settings(window: MainWindow, mesh_file: Path) -> None:
     opened(window, mesh_file)
     window.settings.set("grid", False)
@@ -301,10 +303,16 @@ def test_no_work_while_nothing_changes(window: MainWindow, mesh_file: Path) -> N
     window.viewport.drawn.connect(lambda: pictures.append(1))
     fill_inspector(window)
     wait_until(lambda: not window.status._later.isActive())
-    before = time.process_time()
-    QTest.qWait(1000)
-    assert not pictures and not window.viewport._timer.isActive()
-    assert time.process_time() - before < 0.15
+    worked = []
+    # What earlier tests have left in this process may work for a moment; what the window does it does every second.
+    for _ in range(4):
+        before = time.process_time()
+        QTest.qWait(1000)
+        assert not pictures and not window.viewport._timer.isActive()
+        worked.append(time.process_time() - before)
+        if worked[-1] < 0.15:
+            break
+    assert min(worked) < 0.15
 
 
 def test_moving_draws_less_and_rest_draws_all(window: MainWindow, splat_file: Path) -> None:
