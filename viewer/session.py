@@ -15,13 +15,12 @@ from typing import Any
 
 from assets.asset import Asset
 from assets.edits.attributes import DisplayEdit, NameEdit, VisibleEdit
-from assets.edits.description import DecoderEdit, DescriptionEdit, edit_property
+from assets.edits.description import DecoderEdit, edit_property
 from assets.edits.edit import Edit
 from assets.edits.history import History
 from assets.edits.scene import AddEdit, RemoveEdit
 from assets.errors import BadFile, BadInput, TriptychError
 from assets.fields.adjusting.adjust import decoded_like
-from assets.fields.description import FieldDescription
 from assets.files.series import gathered
 from assets.formats import ReadOptions
 from assets.scene import Scene
@@ -154,12 +153,8 @@ class Session:
             for entry in type(asset.display).settings():
                 self.set_display(asset, entry.name, asset.display_default(entry.name))
 
-    def set_description(self, asset: Triplane, description: FieldDescription) -> bool:
-        """Describes a triplane otherwise. Its bricks are made anew, and a warp goes where the box is another one."""
-        return self.do(DescriptionEdit(asset, description))
-
     def describe(self, asset: Triplane, key: str, value: Any) -> bool:
-        """Sets one property of the description (see assets/fields/adjust.py). Returns whether it was possible."""
+        """Sets one property of the description (see assets/fields/adjusting). Returns whether that was possible."""
         try:
             edit = edit_property(asset, key, value)
         except BadInput as error:

@@ -18,7 +18,8 @@ import numpy as np
 
 from ..asset import Provenance
 from ..errors import BadInput
-from ..families.triposr import PLANES, bias_name, describe_field
+from ..families._parts import bias_of
+from ..families.triposr import PLANES, describe_field
 from ..fields.decoder import THREADS, best_device
 from ..fields.description import FieldDescription
 from ..fields.refit.targets import SampledSurface, Targets
@@ -265,9 +266,9 @@ def _describe(fit: _Fit, box: np.ndarray, up: str) -> tuple[FieldDescription, di
     weights = [f"decoder.layers.{2 * index}.weight" for index in range(len(fit.layers))]
     for name, layer in zip(weights, fit.layers, strict=True):
         tensors[name] = layer.weight.detach().cpu().numpy().copy()
-        tensors[bias_name(name)] = layer.bias.detach().cpu().numpy().copy()
+        tensors[bias_of(name)] = layer.bias.detach().cpu().numpy().copy()
     low, high = (tuple(float(value) for value in side) for side in box)
-    biases = {bias_name(name) for name in weights}
+    biases = {bias_of(name) for name in weights}
     return describe_field(weights, biases, low, high, up=up, family="fitted (TripoSR layout)"), tensors
 
 

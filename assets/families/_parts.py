@@ -1,5 +1,4 @@
-"""What families are written with: tensors found by the end of their names, planes in every layout that is published,
-and the pieces of a description that recur."""
+"""What families are written with: tensors found by the end of their names, and pieces of descriptions that recur."""
 
 from __future__ import annotations
 
@@ -8,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from ..errors import BadInput
 from ..fields.description import Input, Layer, Plane, Space
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -84,25 +82,6 @@ def from_group(*names: str) -> tuple[Input, ...]:
 def cube(half: float = 1.0, **options) -> Space:
     """A box of ±half; options: further fields of `Space`."""
     return Space((-float(half),) * 3, (float(half),) * 3, **options)
-
-
-def plane_sets(array: np.ndarray, planes: int = 3) -> list[np.ndarray]:
-    """Each set of `planes` (P,C,H,W) in an array (B,P,C,H,W), (P,C,H,W) or (B,P·C,H,W). Raises BadInput."""
-    shape = array.shape
-    if array.ndim == 5 and shape[1] == planes:
-        return list(array)
-    if array.ndim == 4 and shape[0] == planes:
-        return [array]
-    if array.ndim in (3, 4) and shape[-3] % planes == 0:
-        return list(array.reshape(-1, planes, shape[-3] // planes, *shape[-2:]))
-    raise BadInput(f"An array of shape {list(shape)} holds no {planes} planes.")
-
-
-def unrolled(array: np.ndarray, planes: int = 3) -> np.ndarray:
-    """Planes (P,C,H,W) that lie side by side along the width of (C,H,P·W). Raises BadInput."""
-    if array.ndim != 3 or array.shape[2] % planes:
-        raise BadInput(f"An array of shape {list(array.shape)} holds no {planes} planes side by side.")
-    return np.stack(np.split(array, planes, axis=2))
 
 
 def size_of(planes: np.ndarray) -> str:

@@ -28,12 +28,12 @@ from ._parts import (
     from_group,
     layers,
     numbered,
-    plane_sets,
     prefix,
     size_of,
     stacked,
     with_biases,
 )
+from ._planes import sets_of
 
 FITTED = "tri_planes"
 SAMPLED = "triplane"
@@ -88,7 +88,7 @@ def describe(tensors: Tensors) -> list[Found]:
     name, kind = _planes_name(shapes)
     weights = _weights(shapes, kind)
     kept = {weight: tensors[weight] for weight in with_biases(weights, shapes)}
-    objects = plane_sets(tensors[name])
+    objects = sets_of(tensors[name], shapes[name][1] // 3)
     description = _field(kind, weights, shapes)
     found = []
     for number, planes in enumerate(objects, 1):

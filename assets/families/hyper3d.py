@@ -18,7 +18,8 @@ import numpy as np
 from ..fields.description import FieldDescription, Group, Head, March, Output, Plane, Surface
 from ..files.tensor_file import Tensors
 from . import Family, Found, Shapes
-from ._parts import XY_XZ_YZ, cube, from_group, layers, numbered, plane_sets, size_of, stacked, with_biases
+from ._parts import XY_XZ_YZ, cube, from_group, layers, numbered, size_of, stacked, with_biases
+from ._planes import sets_of
 
 GRIDS = re.compile(r"(?:.*\.)?(?:\w+_)?(?:grid|grids|volume|voxel|voxels)(?:_(?:feature|features|latent|3d))?")
 PLANES = re.compile(r"(?:.*\.)?(?:\w+_)?(?:planes|triplane|triplanes)(?:_(?:feature|features|latent))?")
@@ -46,7 +47,7 @@ def match(shapes: Shapes) -> int:
 def describe(tensors: Tensors) -> list[Found]:
     """The assets in `tensors`, one per set of planes; without heads where there is no decoder, or none that fits."""
     names = _names(tensors.shapes)
-    sets = plane_sets(tensors[names.planes])
+    sets = sets_of(tensors[names.planes], None)
     grids = tensors[names.grid]
     grids = grids.reshape(-1, *grids.shape[-4:])
     weights = {name: tensors[name] for name in with_biases(names.weights, tensors.shapes)}

@@ -16,7 +16,8 @@ from ..fields.description import Encoding, FieldDescription, Group, Head, Input,
 from ..files.tensor_file import Tensors
 from . import Family, Found, Shapes
 from ._notes import conventions, decoder_note
-from ._parts import cube, ends_with, layers, numbered, plane_sets, size_of, stacked, with_biases
+from ._parts import cube, ends_with, layers, numbered, size_of, stacked, with_biases
+from ._planes import sets_of
 
 AXES = (("x", "y"), ("y", "z"), ("x", "z"))
 MATRIX = re.compile(r"(?:.*\.)?net\.0\._B|0\._B")
@@ -38,7 +39,7 @@ def describe(tensors: Tensors) -> list[Found]:
     if names:
         objects = [np.concatenate([tensors[name] for name in names[i : i + 3]]) for i in range(0, len(names), 3)]
     else:
-        objects = plane_sets(tensors[_lone_planes(shapes, matrix)])
+        objects = sets_of(tensors[_lone_planes(shapes, matrix)], shapes[matrix][0])
     weights = [] if matrix is None else numbered(shapes, matrix.removesuffix("0._B"))
     fits = bool(weights) and shapes[matrix][0] == objects[0].shape[1] and shapes[weights[-1]][0] == 1
     kept = {name: tensors[name] for name in (matrix, *with_biases(weights, shapes))} if fits else {}

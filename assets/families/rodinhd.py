@@ -17,7 +17,8 @@ from ..files.tensor_file import Tensors
 from . import Family, Found, Shapes
 from ._notes import conventions, decoder_note
 from ._numbers import box
-from ._parts import XY_XZ_YZ, layers, numbered, plane_sets, prefix, size_of, stacked, unrolled, with_biases
+from ._parts import XY_XZ_YZ, layers, numbered, prefix, size_of, stacked, with_biases
+from ._planes import sets_of
 
 CHANNELS = 32
 COLORS = 24
@@ -47,7 +48,7 @@ def describe(tensors: Tensors) -> list[Found]:
     shapes, name = tensors.shapes, _planes_name(tensors.shapes)
     array = tensors[name]
     stored = array.reshape(array.shape[-3:]) if array.shape[-1] == 3 * array.shape[-2] else array
-    planes = unrolled(stored) if stored.ndim == 3 else plane_sets(stored.reshape(3, CHANNELS, *stored.shape[-2:]))[0]
+    planes = sets_of(stored if stored.ndim == 3 else stored.reshape(3, CHANNELS, *stored.shape[-2:]), CHANNELS)[0]
     size = planes.shape[-1]
     enlarged = _enlarged(planes) if size in SMALLER else planes
     density, color = _weights(shapes)

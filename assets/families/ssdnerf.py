@@ -32,12 +32,12 @@ from ._parts import (
     from_group,
     layers,
     numbered,
-    plane_sets,
     prefix,
     size_of,
     stacked,
     with_biases,
 )
+from ._planes import sets_of
 
 CODES = ("code_", "code")
 DECODERS = ("decoder_ema.", "decoder.", "")
@@ -78,7 +78,7 @@ def describe(tensors: Tensors) -> list[Found]:
         march=March(samples=256, near=0.2, background=(1.0, 1.0, 1.0)),
         surface=Surface("density", level=10.0, resolution=256),
     )
-    sets = plane_sets(tensors[code])
+    sets = sets_of(tensors[code], None)
     found = []
     for number, planes in enumerate(sets, 1):
         planes = _activated(planes, raw)

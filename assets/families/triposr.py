@@ -23,6 +23,8 @@ from ..fields.description import (
 )
 from ..files.tensor_file import Tensors
 from . import Family, Found, Shapes
+from ._parts import bias_of
+from ._planes import last_word
 
 PLANES = "scene_codes"
 RADIUS = 0.87
@@ -35,7 +37,7 @@ def match(shapes: Shapes) -> int:
     planes = _planes_name(shapes)
     if planes is None:
         return 0
-    named = _last_word(planes) == PLANES
+    named = last_word(planes) == PLANES
     if _decoder_fits(shapes, planes):
         return 95 if named else 70
     return 60 if named else 0
@@ -46,7 +48,7 @@ def describe(tensors: Tensors) -> list[Found]:
     shapes = tensors.shapes
     planes = _planes_name(shapes)
     weights = layer_names(shapes) if _decoder_fits(shapes, planes) else []
-    biases = [bias for name in weights if (bias := bias_name(name)) in shapes]
+    biases = [bias for name in weights if (bias := bias_of(name)) in shapes]
     kept = {name: tensors[name] for name in (*weights, *biases)}
     codes = tensors[planes].reshape(-1, *shapes[planes][-4:])
     description = describe_field(weights, set(biases))
@@ -69,7 +71,7 @@ def describe_field(
     order) and biases."""
     planes = tuple(Plane(PLANES, index, axes) for index, axes in enumerate(AXES))
     layers = tuple(
-        Layer(name, bias_name(name) if bias_name(name) in biases else None, "none" if name == weights[-1] else "silu")
+        Layer(name, bias_of(name) if bias_of(name) in biases else None, "none" if name == weights[-1] else "silu")
         for name in weights
     )
     outputs = (Output("density", (0, 1), "exp", bias=-1.0), Output("rgb", (1, 4), "sigmoid"))
@@ -89,16 +91,11 @@ def layer_names(shapes: Shapes) -> list[str]:
     return [found[index] for index in sorted(found)]
 
 
-def bias_name(weight: str) -> str:
-    """The name of the bias beside a weight."""
-    return f"{weight.removesuffix('weight')}bias"
-
-
 def _planes_name(shapes: Shapes) -> str | None:
     """The tensor that holds the planes: `scene_codes`, or else the only one of the shape (…,3,C,H,W) that the decoder
     reads (a generator has others of that shape)."""
     shaped = [name for name, shape in shapes.items() if len(shape) in (4, 5) and shape[-4] == 3 and min(shape) > 0]
-    named = [name for name in shaped if _last_word(name) == PLANES]
+    named = [name for name in shaped if last_word(name) == PLANES]
     candidates = named or [name for name in shaped if _decoder_fits(shapes, name)]
     return candidates[0] if len(candidates) == 1 else None
 
@@ -106,10 +103,6 @@ def _planes_name(shapes: Shapes) -> str | None:
 def _decoder_fits(shapes: Shapes, planes: str) -> bool:
     weights = layer_names(shapes)
     return bool(weights) and shapes[weights[0]][1] == 3 * shapes[planes][-3] and shapes[weights[-1]][0] == 4
-
-
-def _last_word(name: str) -> str:
-    return name.rsplit(".", 1)[-1]
 
 
 def _what_is_known(planes: tuple[int, ...], weights: list[tuple[int, ...]]) -> tuple[dict[str, str], dict[str, str]]:

@@ -2,11 +2,7 @@
 // (DEPTH_PASS), since colour in front of an opaque surface must be blended where no depth is written. The picture may
 // be smaller than the frame; its colour is then interpolated.
 
-#ifdef VERTEX_SHADER
-void main() {
-    gl_Position = vec4(vec2((gl_VertexID << 1) & 2, gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0);
-}
-#endif
+#include "common/covering.glsl"
 
 #ifdef FRAGMENT_SHADER
 uniform sampler2D source;   // the picture; with DEPTH_PASS the window depth of the field, 1 where it has none

@@ -1,10 +1,6 @@
 // Halves one level of a texture into the next. The sampler and the target convert sRGB, so the average is of light.
 
-#ifdef VERTEX_SHADER
-void main() {
-    gl_Position = vec4(vec2((gl_VertexID << 1) & 2, gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0);
-}
-#endif
+#include "common/covering.glsl"
 
 #ifdef FRAGMENT_SHADER
 uniform sampler2D level;

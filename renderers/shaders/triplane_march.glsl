@@ -5,11 +5,7 @@
 // which CLOSER are taken together where the field is thin. With WARP the field is bent. Samples keep the family's distance
 // and phase, so what did not move looks as before. STRAIN shows what the drag reaches or stretches.
 
-#ifdef VERTEX_SHADER
-void main() {
-    gl_Position = vec4(vec2((gl_VertexID << 1) & 2, gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0);
-}
-#endif
+#include "common/covering.glsl"
 
 #ifdef FRAGMENT_SHADER
 #include "common/field_maps.glsl"

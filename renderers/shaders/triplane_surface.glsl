@@ -14,11 +14,7 @@
 #define LOOK_SLICE 2
 #define LOOK_LABEL_SLICE 3
 
-#ifdef VERTEX_SHADER
-void main() {
-    gl_Position = vec4(vec2((gl_VertexID << 1) & 2, gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0);
-}
-#endif
+#include "common/covering.glsl"
 
 #ifdef FRAGMENT_SHADER
 #include "common/field_maps.glsl"
@@ -29,10 +25,7 @@ void main() {
 #include "common/field_bricks.glsl"
 #include "common/field_places.glsl"
 #ifdef STRAIN
-#include "common/strain.glsl"
-uniform sampler3D strainMap;     // of places at rest
-uniform vec3 strainScale;        // cells → 0 … 1
-uniform vec3 strainOffset;
+#include "common/field_strain.glsl"
 #endif
 
 uniform float level;

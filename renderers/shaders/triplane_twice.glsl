@@ -5,11 +5,7 @@
 // weight: at equal steps of the sum of the weights, each spread over its bin (Mildenhall et al. 2020, NeRF, 5.2). Both
 // count, each up to the next one. MODE and the rest are as in triplane_march.glsl.
 
-#ifdef VERTEX_SHADER
-void main() {
-    gl_Position = vec4(vec2((gl_VertexID << 1) & 2, gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0);
-}
-#endif
+#include "common/covering.glsl"
 
 #ifdef FRAGMENT_SHADER
 #include "common/field_maps.glsl"

@@ -12,7 +12,7 @@ import pytest
 from assets.errors import BadInput
 from assets.fields.bricks.bake import bake, slot_bytes
 from assets.fields.bricks.grid import BRICK, BrickGrid
-from assets.fields.bricks.lattice import brick_maxima
+from assets.fields.bricks.lattice import maxima
 from assets.fields.bricks.sampler import LOST_OPACITY
 from assets.fields.decoder import Field
 from assets.fields.description import Blob
@@ -181,8 +181,8 @@ def test_a_triplane_takes_its_grids() -> None:
 def test_brick_maxima_share_their_borders() -> None:
     values = np.zeros((17, 9, 9))
     values[8, 4, 4] = 1.0
-    assert brick_maxima(values, 1)[:, 0, 0].tolist() == [1.0, 1.0]
-    finer = brick_maxima(values, 2)
+    assert maxima(values, BRICK)[:, 0, 0].tolist() == [1.0, 1.0]
+    finer = maxima(values, BRICK // 2)
     assert finer.shape == (4, 2, 2) and finer[:, 0, 0].tolist() == [0.0, 1.0, 1.0, 0.0]
 
 

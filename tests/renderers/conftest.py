@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.formats import open_path
+from assets.gaussians import Gaussians
 from assets.progress import run
 from assets.triplane import Triplane
 from renderers.renderer import Renderer
@@ -28,3 +29,16 @@ def renderers(gl) -> Iterator[list[Renderer]]:
     yield made
     for renderer in made:
         renderer.dispose()
+
+
+@pytest.fixture
+def drawn(renderers: list[Renderer]) -> object:
+    """Makes renderers of splats that are disposed of at the end of the test."""
+
+    def make(splats: Gaussians) -> Renderer:
+        from tests.renderers.splat_pictures import ready
+
+        renderers.append(ready(splats))
+        return renderers[-1]
+
+    return make

@@ -35,17 +35,6 @@ from tests.renderers.splat_pictures import (
 CAMERA = Camera.look_at((1.5, 1.0, 3.0), (0, 0, 0), width=96, height=64)
 
 
-@pytest.fixture
-def drawn(renderers: list[GaussiansRenderer]) -> object:
-    """Makes renderers that are disposed of at the end of the test."""
-
-    def make(splats: Gaussians) -> GaussiansRenderer:
-        renderers.append(ready(splats))
-        return renderers[-1]
-
-    return make
-
-
 def check_view(renderer: GaussiansRenderer, view_path: Path) -> None:
     view = np.load(view_path)
     camera, background = oracle_camera(view), view["background"]

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from assets.gaussians import MODES, Gaussians
+from assets.gaussians import MODES
 from assets.progress import run
 from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
@@ -18,20 +18,9 @@ from renderers.splats.picking import median_splat
 from renderers.splats.projection import diagonal_of
 from renderers.splats.shapes import LIT_COLOR
 from tests.assets.splat_files import random_splats
-from tests.renderers.splat_pictures import picture, psnr, ready
+from tests.renderers.splat_pictures import picture, psnr
 
 CAMERA = Camera.look_at((1.5, 1.0, 3.0), (0, 0, 0), width=96, height=64)
-
-
-@pytest.fixture
-def drawn(renderers: list[GaussiansRenderer]) -> object:
-    """Makes renderers that are disposed of at the end of the test."""
-
-    def make(splats: Gaussians) -> GaussiansRenderer:
-        renderers.append(ready(splats))
-        return renderers[-1]
-
-    return make
 
 
 def light(renderer: GaussiansRenderer, mask: np.ndarray | None) -> np.ndarray:

@@ -12,12 +12,11 @@ from assets.gaussians import MODES, Gaussians
 from assets.progress import run
 from assets.splats import quaternions
 from renderers.camera import Camera
-from renderers.gaussians import GaussiansRenderer
 from renderers.reference.gaussians import render
 from renderers.renderer import Quality
 from renderers.splats.shapes import HEAT, HEAT_ALPHA
 from tests.assets.splat_files import random_splats
-from tests.renderers.splat_pictures import picture, psnr, ready
+from tests.renderers.splat_pictures import picture, psnr
 
 CAMERA = Camera.look_at((1.5, 1.0, 3.0), (0, 0, 0), width=96, height=64)
 CAMERAS = {
@@ -25,17 +24,6 @@ CAMERAS = {
     "off-centre": CAMERA.cropped(12, -6, 90, 50),
     "orthographic": replace(CAMERA, ortho_height=2.4),
 }
-
-
-@pytest.fixture
-def drawn(renderers: list[GaussiansRenderer]) -> object:
-    """Makes renderers that are disposed of at the end of the test."""
-
-    def make(splats: Gaussians) -> GaussiansRenderer:
-        renderers.append(ready(splats))
-        return renderers[-1]
-
-    return make
 
 
 def splats_in(mode: str, flat: bool = False, count: int = 300) -> Gaussians:

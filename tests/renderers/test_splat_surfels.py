@@ -10,11 +10,10 @@ import pytest
 from assets.gaussians import Gaussians
 from assets.progress import run
 from renderers.camera import Camera
-from renderers.gaussians import GaussiansRenderer
 from renderers.reference.gaussians import render
 from renderers.splats.surfels import project_surfels
 from tests.assets.splat_files import random_splats
-from tests.renderers.splat_pictures import picture, psnr, ready
+from tests.renderers.splat_pictures import picture, psnr
 
 CAMERA = Camera.look_at((0.9, 0.7, 1.9), (0, 0, 0), width=64, height=48)
 CAMERAS = {
@@ -101,17 +100,6 @@ def expected(splats: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray]
         depths += np.where(weight > 0, weight * depth, 0)
         through = np.where(going, after, through)
     return total, depths
-
-
-@pytest.fixture
-def drawn(renderers: list[GaussiansRenderer]) -> object:
-    """Makes renderers that are disposed of at the end of the test."""
-
-    def make(splats: Gaussians) -> GaussiansRenderer:
-        renderers.append(ready(splats))
-        return renderers[-1]
-
-    return make
 
 
 @pytest.mark.parametrize("name", CAMERAS)

@@ -24,17 +24,6 @@ PERSPECTIVE = Camera.look_at((1.5, 1.0, 3.4), (0, 0, 0), width=96, height=64)
 CAMERAS = {"perspective": PERSPECTIVE, "orthographic": replace(PERSPECTIVE, ortho_height=3.4)}
 
 
-@pytest.fixture
-def drawn(renderers: list[GaussiansRenderer]) -> object:
-    """Makes renderers that are disposed of at the end of the test."""
-
-    def make(splats: Gaussians) -> GaussiansRenderer:
-        renderers.append(ready(splats))
-        return renderers[-1]
-
-    return make
-
-
 def bent_splats(degree: int = 3, flat: bool = False, count: int = 1500, share: float = 1.0) -> Gaussians:
     """Splats under a strong bend."""
     splats = random_splats(count, degree, flat)

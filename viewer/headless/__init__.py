@@ -65,7 +65,7 @@ def load_files(request: Request) -> list[Asset]:
 
 
 def load(path: Path, options: ReadOptions, described: Sequence[tuple[str, str]] = ()) -> list[Asset]:
-    """The assets in a file. described: what triplanes shall be read by instead, keys of assets/fields/adjust.py and
+    """The assets in a file. described: what triplanes shall be read by instead, keys of assets/fields/adjusting and
     their values; other kinds stay as they are. Raises BadFile, BadInput."""
     assets = drive(open_path(path, options))
     if not assets:

@@ -1,4 +1,4 @@
-"""Rows of the inspector with which the description of a field is changed: the table of assets/fields/adjust.py."""
+"""Rows of the inspector with which the description of a field is changed: the table of assets/fields/adjusting."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from assets.gaussians import Gaussians
 from assets.splats.attributes import Attribute, Histogram, attributes, measured, spread, within
 
 from ..gradual import Gradual
+from ..widgets.empty_text import EmptyText
 from ..wording import count
 from . import PanelRecord
 
@@ -52,11 +53,7 @@ class HistogramPanel(QStackedWidget):
         self._work = Gradual(self)
         self._light = QTimer(self, singleShot=True, interval=LIGHT_MS)
         self._light.timeout.connect(self._light_up)
-        self.nothing = QLabel(NOTHING)
-        self.nothing.setProperty("quiet", True)
-        self.nothing.setWordWrap(True)
-        self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.nothing.setContentsMargins(12, 12, 12, 12)
+        self.nothing = EmptyText(NOTHING)
         self.addWidget(self.nothing)
         self.addWidget(self._make_page())
         scene = self._session.scene

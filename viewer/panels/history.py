@@ -26,6 +26,7 @@ from assets.edits.warps import WarpEdit
 from ..commands.edit import open_drag
 from ..icons import icon
 from ..theme import role
+from ..widgets.empty_text import EmptyText
 from ..wording import memory
 from . import PanelRecord
 
@@ -191,11 +192,7 @@ class HistoryPanel(QWidget):
         self._history = window.session.history
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.list = HistoryList(window)
-        self.nothing = QLabel(EMPTY)
-        self.nothing.setProperty("quiet", True)
-        self.nothing.setWordWrap(True)
-        self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.nothing.setContentsMargins(12, 12, 12, 12)
+        self.nothing = EmptyText(EMPTY)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.nothing)
         self.pages.addWidget(self.list)

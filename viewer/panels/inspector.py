@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QColor, QFont
-from PySide6.QtWidgets import QAbstractSpinBox, QHeaderView, QLabel, QStackedWidget, QTreeWidgetItem
+from PySide6.QtWidgets import QAbstractSpinBox, QHeaderView, QStackedWidget, QTreeWidgetItem
 
 from assets.asset import Asset
 from assets.display import Setting
@@ -19,6 +19,7 @@ from assets.fields.adjusting.adjust import CHOSEN, SECTIONS, marked
 
 from ..icons import icon
 from ..theme import role
+from ..widgets.empty_text import EmptyText
 from ..widgets.setting_field import TEXT_INSET
 from ..wording import count, kind_name, memory, triple
 from . import PanelRecord
@@ -43,11 +44,7 @@ class Inspector(QStackedWidget):
         self.root: Any = None
         self._asset: Asset | None = None
         self._quiet = False
-        self.nothing = QLabel(NOTHING_OPEN)
-        self.nothing.setProperty("quiet", True)
-        self.nothing.setWordWrap(True)
-        self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.nothing.setContentsMargins(12, 12, 12, 12)
+        self.nothing = EmptyText(NOTHING_OPEN)
         self.addWidget(self.nothing)
         # A new asset makes much else happen at the same moment.
         self._later = QTimer(self, singleShot=True, interval=LATER_MS)

@@ -26,6 +26,7 @@ from ..decoders import lacks_decoder
 from ..planes import PlaneShow, readout
 from ..theme import role
 from ..widgets.choice_row import ChoiceRow
+from ..widgets.empty_text import EmptyText
 from ..widgets.plane_canvas import PlaneCanvas, Tile
 from ..widgets.plane_pictures import PlanePictures
 from ..widgets.setting_field import TEXT_INSET
@@ -56,11 +57,7 @@ class PlanesPanel(QStackedWidget):
         self.show_ = PlaneShow()
         self.canvas = PlaneCanvas()
         self.pictures = PlanePictures(self)
-        self.nothing = QLabel(NOTHING)
-        self.nothing.setProperty("quiet", True)
-        self.nothing.setWordWrap(True)
-        self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.nothing.setContentsMargins(12, 12, 12, 12)
+        self.nothing = EmptyText(NOTHING)
         self.addWidget(self.nothing)
         self.addWidget(self._make_page())
         self._asked: Task | None = None

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QWidget
 
-from ..icons import icon
 from ..wording import count
+from .notice_bar import NoticeBar
 
 
-class HealthBar(QFrame):
+class HealthBar(NoticeBar):
     """There while the doctor has something grave to say that nobody has put away."""
 
     def __init__(self, window: Any, parent: QWidget) -> None:
-        super().__init__(parent)
+        super().__init__(parent, "healthBar", ("warning", "warning"))
         self._window = window
-        self.setObjectName("healthBar")
-        mark = QLabel()
-        mark.setPixmap(icon("warning", "warning").pixmap(QSize(20, 20), self.devicePixelRatioF()))
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.show_button = QPushButton("Doctor…")
-        self.show_button.setToolTip("What is wrong, and how to put it right")
-        self.show_button.clicked.connect(lambda: window.panel("doctor"))
-        self.close_button = QToolButton(icon=icon("x"), toolTip="Say no more of it")
-        self.close_button.clicked.connect(window.splats.dismiss)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 8, 8, 8)
-        row.setSpacing(8)
-        row.addWidget(mark)
-        row.addWidget(self.text, 1)
-        row.addWidget(self.show_button)
-        row.addWidget(self.close_button)
+        tip = "What is wrong, and how to put it right"
+        self.show_button = self.offer("Doctor…", tip, lambda: window.panel("doctor"))
+        self.close_button = self.closing("Say no more of it", window.splats.dismiss)
         window.splats.changed.connect(self.tell)
-        self.hide()
 
     def tell(self) -> None:
         """Says what is wrong, or is gone."""

@@ -51,11 +51,6 @@ def minima(values: np.ndarray, step: int) -> np.ndarray:
     return _extremes(values, step, np.minimum)
 
 
-def brick_maxima(values: np.ndarray, finer: int) -> np.ndarray:
-    """The largest of the `values` (z,y,x) at lattice points in each brick of a lattice `finer` times as fine."""
-    return maxima(values, BRICK // finer)
-
-
 def corners(cells: np.ndarray, step: int = 1) -> np.ndarray:
     """Which lattice points (z,y,x) are corners of, or lie in, the blocks of `step` cells that are set."""
     for axis in range(3):

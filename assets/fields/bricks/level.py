@@ -1,9 +1,7 @@
 """One level of a bake: its bricks while they are decoded, block by block on all cores.
 
 Design. Bricks that lie together are decoded together, so that the points which they share are asked once; such a block
-is what one thread takes. A thread for each core, each with one torch thread, is faster than torch's own threads, which
-wait for each other after every small matrix product. What the level before knows of a block is not asked again: every
-second point along each axis.
+is what one thread takes. What the level before knows of a block is not asked again: every second point along each axis.
 """
 
 from __future__ import annotations
@@ -11,11 +9,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import numpy as np
 
-from ..cores import threads
+from ..cores import pool, threads
 from .effort import Effort
 from .grid import BRICK, BrickGrid
 from .lattice import Lattice, corners, grown, maxima
@@ -304,13 +302,10 @@ def doubled(samples: np.ndarray, nearest: bool = False) -> np.ndarray:
 def in_threads(jobs: list[Callable[[Callable[[], bool]], None]], sampler: FieldSampler) -> Generator[float, None, None]:
     """Runs the `jobs`, in their order, and yields the share that is done; raises what one of them raises. Each gets a
     function that says whether to give up, which is so when this generator is closed."""
-    import torch
-
-    cuda = sampler.field.device.type == "cuda"
     stop = threading.Event()
-    pool = ThreadPoolExecutor(1 if cuda else threads(), initializer=lambda: torch.set_num_threads(1))
+    working = pool(cuda=sampler.field.device.type == "cuda")
     try:
-        waiting: deque = deque(pool.submit(job, stop.is_set) for job in jobs)
+        waiting: deque = deque(working.submit(job, stop.is_set) for job in jobs)
         done = 0
         while waiting:
             finished, _ = wait(waiting, timeout=TICK, return_when=FIRST_COMPLETED)
@@ -319,7 +314,7 @@ def in_threads(jobs: list[Callable[[Callable[[], bool]], None]], sampler: FieldS
             yield done / len(jobs)
     finally:
         stop.set()
-        pool.shutdown(cancel_futures=True)
+        working.shutdown(cancel_futures=True)
 
 
 def _cells(bricks: np.ndarray) -> np.ndarray:

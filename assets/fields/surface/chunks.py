@@ -1,12 +1,10 @@
-"""Many points asked on all cores: chunk after chunk, several at a time, each by a thread with one torch thread, so that
-none waits for another at a barrier."""
+"""Many points asked on all cores: chunk after chunk, several at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 
-from ..cores import threads
+from ..cores import pool
 from ..decoder import Field
 
 
@@ -20,12 +18,11 @@ def in_chunks(field: Field, count: int, work: Callable[[slice], None]) -> Genera
             work(rows)
 
     chunks = [slice(start, min(start + field.chunk, count)) for start in range(0, count, field.chunk)]
-    several = 1 if field.device.type == "cuda" else threads()
-    pool = ThreadPoolExecutor(several, initializer=lambda: torch.set_num_threads(1))
+    asking = pool(cuda=field.device.type == "cuda")
     try:
-        asked = [pool.submit(ask, rows) for rows in chunks]
+        asked = [asking.submit(ask, rows) for rows in chunks]
         for rows, answer in zip(chunks, asked, strict=True):
             answer.result()
             yield rows.stop
     finally:
-        pool.shutdown(cancel_futures=True)
+        asking.shutdown(cancel_futures=True)

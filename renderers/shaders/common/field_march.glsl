@@ -12,10 +12,7 @@
 uniform float leastChord;        // shortest side of the family's box, in the asset's units
 #endif
 #ifdef STRAIN
-#include "common/strain.glsl"
-uniform sampler3D strainMap;     // of places at rest
-uniform vec3 strainScale;        // cells → 0 … 1
-uniform vec3 strainOffset;
+#include "common/field_strain.glsl"
 #endif
 
 uniform float densityScale;      // the factor that the user sets and the family's, times the normalised step

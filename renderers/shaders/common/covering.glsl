@@ -1,0 +1,7 @@
+// One triangle, made of nothing, that covers the picture.
+
+#ifdef VERTEX_SHADER
+void main() {
+    gl_Position = vec4(vec2((gl_VertexID << 1) & 2, gl_VertexID & 2) * 2.0 - 1.0, 0.0, 1.0);
+}
+#endif
