@@ -134,6 +134,10 @@ def test_each_fitted_object_is_divided_by_its_own_largest_value(tmp_path: Path) 
     assert [triplane.name for triplane in both] == ["two 1", "two 2"]
     for triplane in both:
         assert np.abs(triplane.tensors["planes"]).max() == 1.0
+    # As many objects as an object has planes.
+    assert [len(triplane.tensors["planes"]) for triplane in opened(saved(small_difftf(3), tmp_path / "3.pt"))] == [
+        3
+    ] * 3
     march = both[0].description.march
     assert (march.limits, march.placement, march.last_step, march.alpha_floor) == ("box", "stratified", 1e10, 0.01)
 
