@@ -7,6 +7,12 @@ PYTHON_VENV := .venv/bin/python
 # Tests of the window get a virtual display of their own where Xvfb exists, so that nothing flashes over yours.
 HIDE_DISPLAY := $(shell command -v Xvfb >/dev/null 2>&1 && echo env -u DISPLAY -u WAYLAND_DISPLAY)
 
+# Pictures and windows are tested one after the other: on a busy machine their standstills could not be measured. All
+# else takes processor time alone and shares the cores; a file stays on one of them with what its tests share.
+SERIAL := tests/renderers tests/viewer
+PARALLEL := tests $(SERIAL:%=--ignore=%) --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST := $(HIDE_DISPLAY) $(PYTHON_VENV) -m pytest -q
+
 .PHONY: run test test-all check bench clean setup setup-dev
 
 run: setup
@@ -23,10 +29,12 @@ check: setup-dev
 	$(PYTHON_VENV) -m ruff format --check .
 
 test: check
-	$(HIDE_DISPLAY) $(PYTHON_VENV) -m pytest -q
+	$(PYTEST) $(PARALLEL)
+	$(PYTEST) $(SERIAL)
 
 test-all: check
-	$(HIDE_DISPLAY) $(PYTHON_VENV) -m pytest -q -m ""
+	$(PYTEST) $(PARALLEL) -m ""
+	$(PYTEST) $(SERIAL) -m ""
 
 bench: setup-dev
 	$(HIDE_DISPLAY) $(PYTHON_VENV) -m tests.bench

@@ -26,7 +26,7 @@ class Provenance:
 
     `declared` is what the file said, `guessed` what we concluded from shapes, names or habit; both map a term of the
     field ("align_corners") to a readable value. `warnings` are sentences. dropped: how many elements the reader left
-    out because they were damaged.
+    out because they were damaged. levels: the levels of detail in the file, 0 the finest; level: the one that was read.
     """
 
     path: Path | None = None
@@ -36,6 +36,8 @@ class Provenance:
     guessed: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     dropped: int = 0
+    levels: tuple[int, ...] = ()
+    level: int | None = None
 
 
 class Asset(ABC):

@@ -85,7 +85,8 @@ class PlyLayout:
 @dataclass
 class TrainerNotes:
     """What the trainer declared. `antialiasing`: "classic" (2D covariance + 0.3 px) or "mip" (with opacity
-    compensation). `kernel`: "3dgs" or "2dgs". None in `up_axis`: not said."""
+    compensation). `kernel`: "3dgs" or "2dgs". `color_space`: "srgb" or "linear", in which colours are evaluated and
+    blended. None in `up_axis`: not said."""
 
     antialiasing: str = "classic"
     kernel: str = "3dgs"
@@ -188,6 +189,7 @@ class Gaussians(Asset):
             "SH degree": str(self.sh_degree),
             "antialiasing": self.notes.antialiasing,
             "kernel": self.notes.kernel,
+            "colour space": "linear light" if self.notes.color_space == "linear" else "sRGB",
         }
 
     def drawn(self, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -38,6 +38,7 @@ from .renderer import Quality, Renderer, Stage, View, renderer_for
 STILL = Quality(samples=8)
 
 SLICE_SECONDS = 0.01
+_ROWS_AT_ONCE = 64
 """How long a job of the frame works before it lets others."""
 
 
@@ -234,11 +235,14 @@ class Frame:
         """The shown picture with its background: (height, width, 4) u8, straight alpha, row 0 at the top."""
         target = Framebuffer((width, height), (GL.GL_RGBA8,), depth=False)
         self.present(target.id, width, height, checker=False)
-        picture = target.read_color(dtype=np.uint8).astype(np.float32)
+        picture = np.ascontiguousarray(target.read_color(dtype=np.uint8))
         target.delete()
-        alpha = np.maximum(picture[..., 3:], 1.0)
-        picture[..., :3] = np.minimum(picture[..., :3] * 255.0 / alpha, 255.0)
-        return (picture + 0.5).astype(np.uint8)
+        # In bands: whole pictures of floats would take as much memory again as all else that a frame has.
+        for start in range(0, height, _ROWS_AT_ONCE):
+            rows = picture[start : start + _ROWS_AT_ONCE]
+            alpha = np.maximum(rows[..., 3:], np.uint8(1)).astype(np.float32)
+            rows[..., :3] = np.minimum(rows[..., :3] * (255.0 / alpha), 255.0) + 0.5
+        return picture
 
     def opaque_layer(
         self, scene: Scene, camera: Camera, settings: FrameSettings | None = None, quality: Quality = STILL

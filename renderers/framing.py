@@ -16,6 +16,9 @@ THREE_QUARTER_DEG = (35.0, 22.0)
 MARGIN = 1.08
 """Share of the picture's half size that stays free around the box, as a factor."""
 
+_NEAREST = 1e-5
+"""Half the side of what a single point is taken for, as a share of its distance from the origin: f32 has 1e-7."""
+
 FRONT_VECTORS = {"y": (0.0, 0.0, 1.0), "-y": (0.0, 0.0, -1.0), "z": (0.0, -1.0, 0.0), "-z": (0.0, 1.0, 0.0)}
 """The side from which a thing is seen from its front, for each up axis: +z in glTF, −y in Blender."""
 
@@ -34,9 +37,10 @@ def framing(
     """
     low, high = np.array([[-1.0] * 3, [1.0] * 3] if bounds is None else bounds, np.float64)
     middle = (low + high) / 2
-    half = (high - low) / 2 if (high > low).any() else np.full(3, 0.5)
+    half = (high - low) / 2 if (high > low).any() else np.full(3, max(0.5, _NEAREST * np.abs(middle).max()))
     back = three_quarter(up) if direction is None else np.asarray(direction, np.float64)
-    camera = Camera.look_at(middle + back, middle, UP_VECTORS[up], fov_y_deg, *size)
+    # Turned at the origin, since far from it a step of one direction may be none at all.
+    camera = Camera.look_at(back, np.zeros(3), UP_VECTORS[up], fov_y_deg, *size)
     signs = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 3, indexing="ij"), -1).reshape(-1, 3)
     corners = (signs * half) @ camera.camera_to_world[:3, :3]
     tangents = np.array([camera.width / (2 * camera.fx), camera.height / (2 * camera.fy)]) / MARGIN

@@ -5,8 +5,9 @@ them is a coarse picture of all. A frame orders what it draws by depth (splats/o
 and then goes through it in pieces: one pass runs the vertex shader once per splat and captures its shape in the
 picture and its colour by transform feedback, the next draws those as instances of a quad, or as what else
 splats/shapes.py says. So projection and colour are computed once, not at each corner, and the captured records need
-room for one piece only. Under a warp, splats are ordered where it moves them (splats/moving.py) and the projection
-bends each. Needs no more than OpenGL 4.1.
+room for one piece only. Where the GL is software, the records are read back instead and painted by our own loops
+(splats/tiles.py). Under a warp, splats are ordered where it moves them (splats/moving.py) and the projection bends
+each. Needs no more than OpenGL 4.1.
 """
 
 from __future__ import annotations
@@ -31,16 +32,20 @@ from .pacing import Pacer
 from .renderer import Picked, Renderer, RendererRecord, Stage, View
 from .skinning import STRAINED, WARPED, Skinning, centre_of, from_centre
 from .splats.lights import DEFINES, SplatLights
+from .splats.linear_layer import LinearLayer
 from .splats.moving import SplatMover, capture
 from .splats.order import Frustum, SplatOrder, frustum_of
 from .splats.picking import PickedSplat, median_splat
-from .splats.points import runs_of
 from .splats.projection import DOT_PX, MARGIN, camera_matrix, diagonal_of, largest_radius
 from .splats.shapes import PAINTS, Shape, shape_of
 from .splats.sort import SplatSort
 from .splats.textures import LAYOUT, SplatTextures
+from .splats.tiles import TileLayer, TilePicture, loops, read_depth
 
 _RECORDS_BYTES = 48 * 262144
+_SOFTWARE_RECORDS_BYTES = 48 * 32768
+"""Room for the records of a piece: on a card as many as keep it busy, elsewhere as many as 10 ms are for."""
+
 _SOFTWARE_PIECE = 8192
 _LARGEST_GROWTH = 2.5
 _PAINT_UNIFORMS = ("viewport", "projection", "focal", "orthographic", "depthRange")
@@ -60,11 +65,13 @@ class GaussiansRenderer(Renderer):
         self._sort: SplatSort | None = None
         self._skinning = Skinning(self._upload_binding)
         self._lights = SplatLights()
+        self._layer = LinearLayer()
+        self._tiles = TileLayer()
+        self._in_tiles = capabilities().software and loops() is not None
         self._programs: dict[tuple, Program] = {}
         self._indices: Buffer | None = None
         self._records: Buffer | None = None
-        self._feeds: dict[tuple, VertexArray] = {}
-        self._fed: dict[tuple, int] = {}
+        self._feeds: dict[tuple[str, ...], VertexArray] = {}
         self._source: VertexArray | None = None
         self._pacer: Pacer | None = None
 
@@ -118,7 +125,8 @@ class GaussiansRenderer(Renderer):
         self._diagonal = diagonal_of(self.asset)
         if self._records is None:
             self._pacer = Pacer(_SOFTWARE_PIECE)
-            self._records = Buffer(nbytes=_RECORDS_BYTES, usage=GL.GL_STREAM_COPY)
+            nbytes = _SOFTWARE_RECORDS_BYTES if capabilities().software else _RECORDS_BYTES
+            self._records = Buffer(nbytes=nbytes, usage=GL.GL_STREAM_COPY)
             self._source = VertexArray()
         if capabilities().sorts and SplatSort.fits(self._textures.count):
             self._sort = SplatSort(self._textures)
@@ -128,6 +136,12 @@ class GaussiansRenderer(Renderer):
         self._source.attribute(0, indices, 1, np.uint32, integer=True)
 
     def draw(self, view: View) -> Iterator[None]:
+        if shape_of(self.asset).linear:
+            return self._layer.drawn(view, self._steps)
+        return self._steps(view)
+
+    def _steps(self, view: View) -> Iterator[None]:
+        """Draws into the target of `view`, as `draw` does."""
         textures = self._textures
         if textures is None or not textures.filled:
             return
@@ -141,19 +155,43 @@ class GaussiansRenderer(Renderer):
                 yield
         if seen is None or self._is_freed(textures, generation):
             return
-        project, paints = self._prepared_programs(view, shape, warp)
-        first = 0
-        while first < seen:
+        project, paint = self._prepared_programs(view, shape, warp)
+        if shape.plain and self._in_tiles:
+            pieces = self._paint_tiles(project, shape, seen, view)
+        else:
+            pieces = self._paint_quads(project, paint, shape, seen)
+        for _ in pieces:
+            yield
             if self._is_freed(textures, generation):
                 return
+
+    def _paint_quads(self, project: Program, paint: Program, shape: Shape, seen: int) -> Iterator[None]:
+        """Draws the first `seen` splats of the index buffer, from its first on, the farthest."""
+        first = 0
+        while first < seen:
             started = self._pacer.begin()
-            piece = min(self._pacer.elements, seen - first, _RECORDS_BYTES // shape.record_bytes)
+            piece = min(self._pacer.elements, seen - first, self._records.nbytes // shape.record_bytes)
             self._project(project, first, piece)
             with _blending(shape):
-                self._paint(shape, paints, piece, view)
+                paint.use()
+                self._feed(shape)
+                GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, piece)
             self._pacer.finish(started, piece)
             first += piece
             yield
+
+    def _paint_tiles(self, project: Program, shape: Shape, seen: int, view: View) -> Iterator[None]:
+        """Paints the same splats from the last one on, the nearest: one piece while the next is projected."""
+        picture, left = TilePicture(view.width, view.height, read_depth(view.width, view.height)), seen
+        while left > 0:
+            started = self._pacer.begin()
+            piece = min(self._pacer.elements, left, self._records.nbytes // shape.record_bytes)
+            left -= piece
+            self._project(project, left, piece)
+            picture.add(self._records.read(np.float32, piece * shape.record_bytes // 4).reshape(piece, -1))
+            self._pacer.finish(started, piece)
+            yield
+        yield from self._tiles.lay(picture.finished())
 
     def _is_freed(self, textures: SplatTextures, generation: int) -> bool:
         """Whether a picture in the making reads what is not there any more."""
@@ -177,32 +215,16 @@ class GaussiansRenderer(Renderer):
             self._indices.write(visible)
             yield len(visible)
 
-    def _paint(self, shape: Shape, paints: dict[bool, Program], count: int, view: View) -> None:
-        """Draws the first `count` records, in their order."""
-        runs = [(0, count, False)]
-        if True in paints:
-            records = self._records.read(np.float32, count * shape.record_bytes // 4).reshape(count, -1)
-            runs = runs_of(records, np.array([view.width, view.height]))
-        for first, count, as_points in runs:
-            paints[as_points].use()
-            self._feed(shape, 0 if as_points else first, as_points)
-            if as_points:
-                GL.glDrawArrays(GL.GL_POINTS, first, count)
-            else:
-                GL.glDrawArraysInstanced(GL.GL_TRIANGLE_STRIP, 0, 4, count)
-
-    def _feed(self, shape: Shape, first: int, as_points: bool) -> None:
-        """Feeds the records from `first` on to a program, each to a vertex or to an instance."""
-        key = shape.captures, as_points
-        feed = self._feeds.get(key)
-        if feed is None:
-            feed = self._feeds[key] = VertexArray()
-        feed.bind()
-        if self._fed.get(key) != first:
-            self._fed[key], size = first, shape.record_bytes
-            for location in range(len(shape.captures)):
-                place = {"stride": size, "offset": first * size + 16 * location, "divisor": int(not as_points)}
-                feed.attribute(location, self._records, 4, **place)
+    def _feed(self, shape: Shape) -> None:
+        """Feeds the records to a program, each to an instance."""
+        feed = self._feeds.get(shape.captures)
+        if feed is not None:
+            feed.bind()
+            return
+        feed = self._feeds[shape.captures] = VertexArray()
+        for location in range(len(shape.captures)):
+            place = {"stride": shape.record_bytes, "offset": 16 * location, "divisor": 1}
+            feed.attribute(location, self._records, 4, **place)
 
     def _project(self, program: Program, first: int, count: int) -> None:
         """Turns `count` splats from `first` in the index buffer into records."""
@@ -214,9 +236,8 @@ class GaussiansRenderer(Renderer):
         self._source.bind()
         capture(self._records, first, count)
 
-    def _prepared_programs(self, view: View, shape: Shape, warp: Warp | None) -> tuple[Program, dict[bool, Program]]:
-        """The programs that project, and that draw as quads (False) or points (True), with what is the same for all
-        splats of this view."""
+    def _prepared_programs(self, view: View, shape: Shape, warp: Warp | None) -> tuple[Program, Program]:
+        """The programs that project and that draw, with what is the same for all splats of this view."""
         display, camera = self.asset.display, self._camera_uniforms(view, warp)
         defines = LAYOUT | shape.project
         defines |= {
@@ -227,6 +248,9 @@ class GaussiansRenderer(Renderer):
         strained = warp is not None and (view.heat is self.asset or view.stretch)
         defines |= (WARPED if warp is not None else {}) | (STRAINED if strained else {})
         defines |= DEFINES if self._lights.on else {}
+        if shape.linear and (strained or self._lights.on):
+            # What tells something is meant to be seen as it is, so it is mixed in as on the screen.
+            defines |= {"ENCODED": 1, "DECODED": 1}
         depths = {"DEPTHS": 1} if shape.depths and not strained and not self._lights.on else {}
         project = self._program("gaussian_project.glsl", defines | depths, shape.captures)
         project.use()
@@ -246,13 +270,10 @@ class GaussiansRenderer(Renderer):
             showHeat=view.heat is self.asset,
             showStretch=view.stretch,
         )
-        paints = {False: self._program(shape.program, shape.paint | depths, ())}
-        if shape.as_points and capabilities().software:
-            paints[True] = self._program(shape.program, shape.paint | {"POINTS": 1}, ())
-        for paint in paints.values():
-            paint.use()
-            paint.set(extent=float(display.extent), **{name: camera[name] for name in _PAINT_UNIFORMS})
-        return project, paints
+        paint = self._program(shape.program, shape.paint | depths, ())
+        paint.use()
+        paint.set(extent=float(display.extent), **{name: camera[name] for name in _PAINT_UNIFORMS})
+        return project, paint
 
     def _size(self, view: View, shape: Shape) -> float:
         """Factor on all sizes: where splats are left out, the others grow to close some of the gaps."""
@@ -324,6 +345,7 @@ class GaussiansRenderer(Renderer):
     def gpu_bytes(self) -> int:
         textures = self._textures.nbytes if self._textures else 0
         held = (self._indices, self._sort, self._records, self._mover, self._skinning.nodes, self._lights)
+        held += (self._layer, self._tiles)
         return textures + sum(item.nbytes for item in held if item)
 
     def _free_data(self) -> None:
@@ -337,12 +359,13 @@ class GaussiansRenderer(Renderer):
 
     def dispose(self) -> None:
         self._free_data()
+        self._layer.delete()
+        self._tiles.delete()
         for owner in (self._records, self._source, *self._feeds.values(), *self._programs.values()):
             if owner:
                 owner.delete()
         self._records = self._source = None
         self._feeds.clear()
-        self._fed.clear()
         self._programs.clear()
 
 
@@ -351,13 +374,9 @@ def _blending(shape: Shape) -> Iterator[None]:
     """What a frame does not set for its stage, and finds again as it was."""
     if shape.solid:
         GL.glDepthMask(True)
-    if shape.as_points:
-        GL.glEnable(GL.GL_PROGRAM_POINT_SIZE)
     if shape.adds:
         GL.glBlendFuncSeparate(GL.GL_ONE, GL.GL_ONE, GL.GL_ONE, GL.GL_ONE_MINUS_SRC_ALPHA)
     yield
-    if shape.as_points:
-        GL.glDisable(GL.GL_PROGRAM_POINT_SIZE)
     if shape.solid:
         GL.glDepthMask(False)
     if shape.adds:

@@ -105,17 +105,28 @@ def qapp_args(display: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _no_thread_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test of the window ends with the threads that it began with."""
+    """A test of the window ends with the threads that it began with, but for the pool that splats are painted by."""
     if "viewer" not in request.path.relative_to(ROOT).parts:
         yield
         return
     before = set(threading.enumerate())
     yield
     deadline = time.monotonic() + 5
-    while left := [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]:
+    while left := [thread for thread in threading.enumerate() if thread not in before and _is_left(thread)]:
         if time.monotonic() > deadline:
             pytest.fail(f"threads left behind: {', '.join(thread.name for thread in left)}")
         time.sleep(0.02)
+
+
+def _is_left(thread: threading.Thread) -> bool:
+    return thread.is_alive() and not thread.name.startswith("splat tiles_")
+
+
+@pytest.fixture
+def coarse_bricks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fields are baked in their two coarse levels, for tests that only need bricks to be there: the fine ones take
+    seconds."""
+    monkeypatch.setattr("assets.fields.bricks.bake.LEVELS", (32, 64))
 
 
 @pytest.fixture(scope="session")

@@ -43,10 +43,11 @@ def gaussians() -> Gaussians:
     return Gaussians("dots", means, log_scales, rotations, np.full(99, 4.0, np.float32), sh)
 
 
-def triplane() -> Triplane:
-    """Two channels per plane, read by one linear layer as a dense ball of orange fog."""
+def triplane(steepness: float = 4.0) -> Triplane:
+    """Two channels per plane, read by one linear layer as a dense ball of orange fog. Steeper, there is less of its
+    rim to bake: 16 takes a third of the time."""
     axis = np.linspace(-1, 1, 16)
-    bump = 4.0 * (0.35 - np.add.outer(axis**2, axis**2))
+    bump = steepness * (0.35 - np.add.outer(axis**2, axis**2))
     tensors = {
         "planes": np.repeat(np.stack([bump, 0 * bump])[None], 3, 0).astype(np.float16),
         "weight": np.float32([[1, 0], [0, 0], [0, 0], [0, 0]]),

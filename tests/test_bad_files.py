@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -50,6 +51,27 @@ def test_huge_count_takes_no_memory(triptych, tmp_path: Path) -> None:
     refused(triptych("huge.ply", "--info"), "huge.ply")
     (tmp_path / "negative.ply").write_bytes(whole.replace(b"vertex 100", b"vertex -5"))
     refused(triptych("negative.ply", "--info"), "negative.ply")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+def test_pipes_and_devices_are_not_waited_for(triptych, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ply")
+    (tmp_path / "endless.spz").symlink_to("/dev/zero")
+    for number in range(2):
+        os.mkfifo(tmp_path / f"walk{number}.ply")
+    for name in ("pipe.ply", "endless.spz", "walk0.ply", "walk1.ply"):
+        refused(triptych(name, "--info"), name, "no file")
+    refused(triptych("walk0.ply", "walk1.ply", "--info"), "walk0.ply")
+    refused(triptych(".", "--info"), "folder")
+
+
+def test_names_and_counts_of_any_length_are_one_sentence(triptych, tmp_path: Path) -> None:
+    refused(triptych("a" * 5000 + ".ply", "--info"), "cannot be read")
+    whole = write_splats(tmp_path / "whole.ply", 100).read_bytes()
+    (tmp_path / "long.ply").write_bytes(whole.replace(b"vertex 100", b"vertex " + b"9" * 4000))
+    done = triptych("long.ply", "--info")
+    refused(done, "long.ply", "damaged header")
+    assert len(done.stderr) < 300
 
 
 def test_a_pickle_is_not_run(triptych, tmp_path: Path, shared: Path) -> None:

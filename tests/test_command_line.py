@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -210,7 +211,7 @@ def test_screenshot_in_a_mode(triptych, tmp_path: Path) -> None:
 
 def test_screenshot_with_settings_of_the_inspector(triptych, tmp_path: Path) -> None:
     fog = tmp_path / "fog.safetensors"
-    run(save_path(small_assets.triplane(), fog))
+    run(save_path(small_assets.triplane(steepness=16.0), fog))
     cut = ("--mode", "slice", "--set", "slice_axis=y", "--size", "64x64")
     succeeded(triptych(fog, "--screenshot", "low.png", *cut, "--set", "slice_at=0.3"))
     succeeded(triptych(fog, "--screenshot", "high.png", *cut, "--set", "slice_at=0.7"))
@@ -245,6 +246,17 @@ def test_export_keeps_splats_byte_for_byte(triptych, tmp_path: Path) -> None:
     splats = write_splats(tmp_path / "dots.ply", 20, degree=2)
     succeeded(triptych(splats, "--export", "again.ply"))
     assert (tmp_path / "again.ply").read_bytes() == splats.read_bytes()
+
+
+def test_export_says_what_becomes_of_linear_light(triptych, tmp_path: Path) -> None:
+    splats = small_assets.KINDS["gaussians"]()
+    splats.notes.color_space = "linear"
+    run(save_path(splats, tmp_path / "linear.glb"))
+    assert re.search(r"^  colour space +linear light$", succeeded(triptych("linear.glb", "--info")), re.M)
+    succeeded(triptych("linear.glb", "--export", "again.glb"))
+    done = triptych("linear.glb", "--export", "out.spz")
+    assert done.returncode == 0 and re.fullmatch(r"out\.spz: .*linear light.*sRGB.*\.\n", done.stderr)
+    assert re.search(r"^  colour space +sRGB$", succeeded(triptych("out.spz", "--info")), re.M)
 
 
 def test_export_changes_the_format(triptych, tmp_path: Path) -> None:

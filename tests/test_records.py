@@ -240,6 +240,7 @@ def test_every_kind_has_one_renderer() -> None:
     assert sorted(drawn) == sorted(KINDS)
 
 
+@pytest.mark.usefixtures("coarse_bricks")
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_mode_draws_and_frees_what_it_took(kind: str, gl: object) -> None:
     from assets.scene import Scene
@@ -301,6 +302,7 @@ def test_panels_are_declared_whole() -> None:
         assert re.fullmatch(r"[a-z][a-z_]*", panel.id) and panel.title[0].isupper() and callable(panel.make)
 
 
+@pytest.mark.usefixtures("coarse_bricks")
 def test_fifty_assets_come_and_go_without_a_trace(gl: object) -> None:
     """One frame, as a window has it: what assets of all kinds took is free again as soon as they are closed."""
     from assets.scene import Scene

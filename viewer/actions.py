@@ -101,6 +101,8 @@ def _redoes(window: Any) -> str:
 FILE = (
     Action("file.open", "Open…", "File", ("Ctrl+O",), "Open meshes, splats and triplanes", "folder-open",
            "file.open_files"),
+    Action("file.open_folder", "Open folder…", "File", ("Ctrl+Shift+O",),
+           "Open a SOG, a sequence or what a trainer left in a folder", "folder", "file.open_folder"),
     Action("file.open_with_decoder", "Open planes with decoder…", "File", (),
            "Open planes whose decoder lies in another file", "stack", "file.open_with_decoder"),
     Action("file.choose_decoder", "Choose decoder…", "File", (),

@@ -99,7 +99,9 @@ def build_parser() -> Parser:
         epilog="Errors are one sentence on stderr. Exit code 0: done, 1: failed, 2: the input is wrong.",
         allow_abbrev=False,
     )
-    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="what to open; none: the start page")
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="a file or a folder to open; none: the start page"
+    )
     parser.add_argument("--version", action="version", version=f"Triptych {__version__}")
     parser.add_argument("--decoder", type=Path, metavar="WEIGHTS", help="file with the decoder of planes")
     parser.add_argument(

@@ -32,6 +32,10 @@ LANES = ("files", "making")
 WARM_UP = True
 """Whether workers import what most jobs need before one comes. Tests, which open many windows, go without."""
 
+START_METHOD = "spawn"
+"""How a worker comes to be: with nothing of the window in it, on every system. Tests, which need hundreds, fork them
+from a server that has imported what most jobs need."""
+
 PATIENCE = 0.3
 """Seconds between asking a job to stop and ending its process."""
 
@@ -156,7 +160,7 @@ class Lane(threading.Thread):
         if self._process is not None and self._process.is_alive():
             return
         self._end_process()
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context(START_METHOD)
         self._pipe, theirs = context.Pipe()
         name = f"triptych {self.name}"
         self._process = context.Process(target=serve, args=(theirs, self._folder, WARM_UP), name=name, daemon=True)

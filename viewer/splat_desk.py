@@ -1,7 +1,8 @@
 """Splats under examination: what the doctor says of them, and the changes that come of it. No Qt.
 
 Every set of splats that is opened is examined once it is there, and again when its data change. What is changed is an
-edit that can be taken back, made by a job, since a million splats are not copied in an instant.
+edit that can be taken back, made by a job, since a million splats are not copied in an instant. Another level of detail
+is read by a task of the session's, as files are.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assets.asset import Asset
-from assets.edits.data import DataEdit
+from assets.edits.data import DataEdit, LevelEdit
 from assets.gaussians import Gaussians
 from assets.progress import Job
 from assets.signal import Signal
@@ -23,6 +24,7 @@ from assets.splats.spz_frame import other_frame, says_frame
 
 from .settings import SettingsFile
 from .wording import count
+from .work.runner import Task
 
 if TYPE_CHECKING:
     from .session import Session
@@ -37,7 +39,8 @@ FLIP_ADVICE = (
 class SplatDesk:
     """examining, changing: who drives the jobs that look at splats, and those that make changes of them.
 
-    `changed()` is emitted when there is another opinion about the active asset, `said(text)` when something was done.
+    `changed()` is emitted when there is another opinion about the active asset, `said(text)` when something was done,
+    `flipped(asset)` when an .spz was turned the other way, or back.
     """
 
     def __init__(self, session: Session, settings: SettingsFile, examining: Drive, changing: Drive) -> None:
@@ -45,12 +48,14 @@ class SplatDesk:
         self._examining, self._changing = examining, changing
         self.changed = Signal()
         self.said = Signal()
+        self.flipped = Signal()
         self._findings: weakref.WeakKeyDictionary[Asset, list[Finding]] = weakref.WeakKeyDictionary()
         self._frames: weakref.WeakKeyDictionary[Asset, str | None] = weakref.WeakKeyDictionary()
         self._dismissed: weakref.WeakSet[Asset] = weakref.WeakSet()
         self._waiting: list[Gaussians] = []
         self._looking: Gaussians | None = None
         self._making = False
+        self._levels: weakref.WeakKeyDictionary[Asset, tuple[Task, int]] = weakref.WeakKeyDictionary()
         session.scene.added.connect(self._on_added)
         session.scene.removed.connect(self._on_removed)
         session.scene.changed.connect(self._on_changed)
@@ -117,6 +122,30 @@ class SplatDesk:
         """Reads the axes of an .spz the other way."""
         self._change(asset, other_frame(asset), "Flip SPZ frame", asset.name)
 
+    def level(self, asset: Asset) -> int | None:
+        """The level of detail of an asset: the one on its way, else the one that is there; None: it has none."""
+        task, level = self._levels.get(asset, (None, None))
+        return asset.provenance.level if task is None or task.over else level
+
+    def read_level(self, asset: Gaussians, level: int) -> bool:
+        """Has another level of detail read, which takes the place of the asset's data. Returns whether one is."""
+        if level == self.level(asset) or self._refuses(asset):
+            return False
+        self._give_up_level(asset)
+        if level == asset.provenance.level:
+            return False
+        before, path = asset.state(), asset.provenance.path
+        task = Task(
+            title=f"Reading level {level} of {asset.name}",
+            function="assets.formats:open_level",
+            arguments=(path, level),
+            on_result=lambda other: self._take_level(asset, before, other),
+            on_failure=lambda error, details: self._session.failed.emit(str(error), details),
+        )
+        self._levels[asset] = (task, level)
+        self._session.runner.start(task)
+        return True
+
     def advice(self, asset: Asset) -> list[str]:
         """Sentences for the inspector, beside the warnings of the reader."""
         if not isinstance(asset, Gaussians):
@@ -131,22 +160,45 @@ class SplatDesk:
 
     # Changes.
 
-    def _change(self, asset: Gaussians, job: Job[State], name: str, detail: str) -> None:
+    def _refuses(self, asset: Gaussians) -> bool:
+        """Whether the data cannot be changed now, which is told."""
         if asset.fixed:
             self._session.failed.emit(f"{asset.name} {asset.fixed}.", "")
         elif asset.warp is not None:
             self._session.failed.emit(f"{asset.name} is dragged; apply or discard the drag first.", "")
-        elif not self._making:
+        return bool(asset.fixed) or asset.warp is not None
+
+    def _change(self, asset: Gaussians, job: Job[State], name: str, detail: str) -> None:
+        if not self._refuses(asset) and not self._making:
             self._making, before = True, asset.state()
             self._changing(job, lambda state: self._take(asset, before, state, name, detail))
 
-    def _take(self, asset: Gaussians, before: State, state: State, name: str, detail: str) -> None:
-        self._making = False
+    def _is_late(self, asset: Gaussians, before: State) -> bool:
+        """Whether the asset is not any more what it was when something was begun to be made of it, which is told."""
         now = asset.state()
         same = all(now[part] is before[part] for part in now if part not in asset.prepared_fields)
-        if asset not in self._session.scene or not same:
+        late = asset not in self._session.scene or not same
+        if late:
             self._session.failed.emit(f"{asset.name} was changed meanwhile, so what was made of it is dropped.", "")
-        elif "means" in state and not len(state["means"]):
+        return late
+
+    def _take_level(self, asset: Gaussians, before: State, other: Gaussians) -> None:
+        if not self._is_late(asset, before):
+            edit = LevelEdit(asset, other)
+            if self._session.do(edit):
+                self.said.emit(f"{edit.name}: {edit.detail}")
+
+    def _give_up_level(self, asset: Asset) -> None:
+        task, _ = self._levels.pop(asset, (None, 0))
+        if task is not None:
+            self._session.runner.cancel(task)
+
+    def _take(self, asset: Gaussians, before: State, state: State, name: str, detail: str) -> None:
+        self._making = False
+        if self._is_late(asset, before):
+            return
+        now = asset.state()
+        if "means" in state and not len(state["means"]):
             self._session.failed.emit(f"{asset.name}: none of its splats would be left; close it instead.", "")
         elif state and self._session.do(DataEdit(asset, {part: now[part] for part in state}, state, name, detail)):
             self.said.emit(f"{name}: {detail}")
@@ -160,6 +212,7 @@ class SplatDesk:
 
     def _on_removed(self, asset: Asset) -> None:
         self._waiting = [other for other in self._waiting if other is not asset]
+        self._give_up_level(asset)
 
     def _on_changed(self, asset: Asset, part: str) -> None:
         if part != "data" or not isinstance(asset, Gaussians):
@@ -171,6 +224,7 @@ class SplatDesk:
         if frame is not None and self._frames.get(asset) not in (None, frame):
             # Flipped, or flipped back: so the next file is likely to be.
             self._settings.set("spz_frame", frame)
+            self.flipped.emit(asset)
         self._frames[asset] = frame
         self.changed.emit()
 

@@ -8,6 +8,8 @@ from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
+from assets.asset import Asset
+
 from .widgets.error_bar import ErrorBar
 from .widgets.health_bar import HealthBar
 from .widgets.offer_bar import OfferBar
@@ -39,6 +41,7 @@ class Stage(QWidget):
         self.offer = OfferBar(window, self)
         self.health = HealthBar(window, self)
         self.picked = PickedCard(window, self)
+        window.splats.flipped.connect(self._follow)
         self.drop = QLabel("Drop to open", self)
         self.drop.setObjectName("dropOverlay")
         self.drop.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -47,6 +50,10 @@ class Stage(QWidget):
         for widget in (self.strip, self.chips, self.badge, self.errors, self.offer, self.health, self.picked):
             widget.installEventFilter(self)
         self.set_empty(True)
+
+    def _follow(self, asset: Asset) -> None:
+        """Looks where an asset went that was turned about the origin."""
+        self._window.navigator.frame(asset.seen_bounds(), self.viewport.pixel_size)
 
     def set_empty(self, empty: bool) -> None:
         """Shows the start page, or the viewport with its controls."""

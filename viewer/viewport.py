@@ -265,7 +265,9 @@ class Viewport(QOpenGLWidget):
     def _make_frame(self) -> None:
         from renderers.budget import Budget
         from renderers.frame import Frame
+        from renderers.splats.tiles import warm_up
 
+        warm_up()
         self.frame = Frame()
         self._budget = Budget(self._settings.frame_ms)
         self.drawing = Drawing(self.frame, self._scene, self._budget)

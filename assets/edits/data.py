@@ -52,3 +52,17 @@ class DataEdit(Edit):
         kept = {name: now[name] if name in self.asset.prepared_fields else value for name, value in side.items()}
         self._held = None
         return kept if all(now[name] is kept[name] for name in side if name != "warp") else side
+
+
+class LevelEdit(DataEdit):
+    """Another level of detail of the same file, `other`, in place of the data. Nothing is lost by it that would have to
+    be saved."""
+
+    kind: ClassVar[str] = "level"
+
+    def __init__(self, asset: Asset, other: Asset) -> None:
+        detail = f"{asset.name}: {asset.provenance.level} → {other.provenance.level}"
+        super().__init__(asset, asset.state(), other.state(), "Level", detail)
+
+    def reshaped(self) -> tuple[Asset, ...]:
+        return ()

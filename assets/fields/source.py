@@ -123,7 +123,9 @@ def _why_unknown(tensors: Tensors, path: Path) -> str:
     if owners:
         return f"holds a {_any_of(owners)} decoder but no planes; open the planes with --decoder {path.name}"
     if any(name.rsplit(".", 1)[-1] in ("means", "quats") for name in tensors.shapes):
-        return f"holds Gaussian splats ({tensors.summary(3)}), which are not read from this kind of file"
+        return f"holds Gaussian splats in a form that Triptych does not read ({tensors.summary(3)})"
+    if not tensors.shapes:
+        return "holds no arrays of numbers"
     return f"holds no triplane of a known family; its arrays are {tensors.summary()}"
 
 

@@ -14,6 +14,8 @@ from ..errors import BadFile
 
 MAX_HEADER_BYTES = 1 << 20
 _MAX_PROPERTIES = 4096
+_LONGEST_COUNT = 20
+"""Digits of a number of rows; sentences are no place for more."""
 _TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "byte": "u1",
     "short": "i2", "int16": "i2", "ushort": "u2", "uint16": "u2",
@@ -172,6 +174,8 @@ def _element_line(rest: str) -> tuple[str, int, list[PlyProperty]]:
     words = rest.split()
     try:
         name, count = words[0], int(words[1])
+        if len(words[1]) > _LONGEST_COUNT:
+            raise ValueError
     except (IndexError, ValueError):
         raise _UnsoundError(f"has a damaged header (line 'element {rest[:40]}')") from None
     if count < 0:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from .folders import Contents, FolderLayout
 from .ply import looks_compressed, looks_like_gaussians, sniff_header
 
 _NAME = re.compile(r"(.*?)(\d+)((?:\.compressed)?\.ply)", re.IGNORECASE | re.DOTALL)
@@ -16,14 +17,13 @@ Frames = tuple[Path, ...]
 
 def gathered(paths: Iterable[str | Path]) -> list[tuple[Path, Frames]]:
     """What is to be opened for `paths`, in their order: each path alone, with no frames, but the files of one series
-    together, with the frames in the order of their numbers. Where they are all that their folder has of it, they are
-    called by the folder."""
+    together, with the frames in the order of their numbers. Where they are all that their folder has of it, the path is
+    the folder."""
     paths = [Path(path) for path in paths]
     opened: dict[Path, tuple[Path, Frames]] = {}
     for frames in _series(paths).values():
         folder = frames[0].parent
-        whole = series_in(folder) == frames
-        opened |= dict.fromkeys(frames, (folder, ()) if whole else (frames[0], frames))
+        opened |= dict.fromkeys(frames, (folder if series_in(folder) == frames else frames[0], frames))
     result: list[tuple[Path, Frames]] = []
     for path in paths:
         entry = opened.get(path, (path, ()))
@@ -47,6 +47,14 @@ def series_name(frames: Frames) -> str:
     return (found[1].rstrip(" _-.") if found else "") or frames[0].absolute().parent.name or "sequence"
 
 
+def _found(folder: Path) -> Contents | None:
+    frames = series_in(folder)
+    return Contents(folder, frames=frames) if frames else None
+
+
+SERIES = FolderLayout("numbered .ply files of splats", _found, precedence=2)
+
+
 def _series(paths: Iterable[Path]) -> dict[tuple[Path, str, str], Frames]:
     """Series of at least two files of splats, by folder and by what stands before and behind the number."""
     groups: dict[tuple[Path, str, str], dict[int, Path]] = {}
@@ -62,6 +70,8 @@ def _series(paths: Iterable[Path]) -> dict[tuple[Path, str, str], Frames]:
 
 def _holds_splats(path: Path) -> bool:
     try:
+        if not path.is_file():  # a pipe would be waited for without end
+            return False
         with path.open("rb") as file:
             header = sniff_header(file.read(_HEAD_BYTES))
     except OSError:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadFile
+from .pickled import MOST_STEPS, end_of_pickle
 from .tensor_file import ZIP_MAGIC, Tensors
 
 MAX_PICKLE = 8 << 20
@@ -28,6 +29,11 @@ MAX_PICKLE = 8 << 20
 
 LEGACY_MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 """How a checkpoint from before torch 1.6 begins."""
+
+_LEGACY_PICKLES = 5
+"""It goes on with the version, the machine, the tensors and the names of their values, each a pickle."""
+
+_DAMAGED = "is not a torch file of tensors, or is damaged or cut off"
 
 MAX_DEPTH = 8
 """How deep dictionaries are looked into."""
@@ -80,15 +86,18 @@ def open_torch(path: Path) -> Tensors:
     import torch
 
     zipped = _check_container(path)
+    _check_pickles(path, zipped)
     try:
         with torch.serialization.safe_globals(_STAND_INS):
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except (pickle.UnpicklingError, AttributeError, ModuleNotFoundError) as error:
         raise BadFile(path, _why_refused(str(error))) from error
-    except (RuntimeError, ValueError, TypeError, KeyError, IndexError, EOFError, OSError, OverflowError) as error:
-        raise BadFile(path, "is not a torch file of tensors, or is damaged or cut off") from error
     except RecursionError as error:
         raise BadFile(path, "is nested too deeply") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # torch raises anything at damaged files, failed assertions among them
+        raise BadFile(path, _DAMAGED) from error
     found = {name: tensor for name, tensor in _tensors(content, "", MAX_DEPTH) if _is_plain(path, name, tensor)}
     shapes = {name: tuple(tensor.shape) for name, tensor in found.items()}
     return Tensors(shapes, lambda name: _copy(found[name]), dict(_numbers(content, "", MAX_DEPTH)))
@@ -110,8 +119,8 @@ def _check_container(path: Path) -> bool:
             return False
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except zipfile.BadZipFile as error:
-        raise BadFile(path, "is damaged or cut off (its archive has no end)") from error
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise BadFile(path, "is damaged or cut off (its archive has no sound end)") from error
     except OSError as error:
         raise BadFile(path, f"cannot be read ({error.strerror or error})") from error
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in members):
@@ -124,6 +133,24 @@ def _check_container(path: Path) -> bool:
     if max(pickles) > MAX_PICKLE:
         raise BadFile(path, f"has a pickle of {max(pickles) >> 20} MiB, which no checkpoint of tensors needs")
     return True
+
+
+def _check_pickles(path: Path, zipped: bool) -> None:
+    """Raises BadFile where the pickles of a checkpoint would take long to read."""
+    try:
+        if zipped:
+            with zipfile.ZipFile(path) as archive:
+                for entry in archive.infolist():
+                    if entry.filename.endswith("data.pkl"):
+                        end_of_pickle(path, archive.read(entry))
+            return
+        with path.open("rb") as file:
+            data = file.read(MAX_PICKLE)
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, EOFError, struct.error) as error:
+        raise BadFile(path, _DAMAGED) from error
+    end, steps = 0, MOST_STEPS
+    for _ in range(_LEGACY_PICKLES):
+        end, steps = end_of_pickle(path, data, end, steps)
 
 
 def _tensors(content: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
@@ -175,7 +202,7 @@ def _copy(tensor: Any) -> np.ndarray:
 def _why_refused(message: str) -> str:
     """The end of the sentence "FILE …" from what torch says about a pickle that it will not load."""
     asked = re.search(r"(?:GLOBAL|global|class)\s+`?([\w.]+)", message)
-    needs = f" (it asks for {asked[1]})" if asked else ""
+    needs = f" (it asks for {asked[1][:80]})" if asked else ""
     return (
         f"holds Python objects that could run programs{needs} and is not opened; "
         "save its tensors alone, as torch.save(model.state_dict(), …) does"

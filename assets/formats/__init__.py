@@ -1,22 +1,24 @@
 """File formats: one module, one format (or a family of them that share a reader), each declared in a `FORMAT` record.
 
-`open_path` finds the format that recognises a file best, by its first bytes and its suffix; `save_path` finds the
-writer by the suffix and the asset's kind. A new format is one new file here.
+`open_path` finds the format that recognises a file best, by its first bytes and its suffix, and in a folder the file
+that one of the formats looks for there; `save_path` finds the writer by the suffix and the asset's kind. A new format
+is one new file here.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..asset import Asset
 from ..errors import BadFile, BadInput
-from ..files.series import series_in
+from ..files.folders import Contents, FolderLayout
 from ..gaussian_sequence import read_sequence
 from ..progress import Job, Progress
 from ..registry import records
@@ -39,6 +41,8 @@ class ReadOptions:
     """Which level of detail of a scene that has several: 0 is the finest, which is read where nothing is said."""
     frames: tuple[Path, ...] = ()
     """The files of a numbered series that are opened together, as one asset that changes over time."""
+    further: tuple[Path, ...] = ()
+    """Files that hold the rest of the same splats, as trainers with several graphics cards write them."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,10 @@ class Format:
     """Asset kinds that `save` takes."""
     options: dict[str, str] = field(default_factory=dict)
     """Keyword options of `save`, each with a line of help."""
+    caveat: Callable[[Any], str] = lambda _: ""
+    """What `save` makes of an asset that it cannot keep as it is, as a sentence for people; nothing where it can."""
+    folders: tuple[FolderLayout, ...] = ()
+    """What is opened where the user names a folder."""
 
 
 def formats() -> tuple[Format, ...]:
@@ -85,21 +93,56 @@ def detect(path: Path) -> tuple[Format, bytes]:
 def open_path(path: str | Path, options: ReadOptions | None = None) -> Job[list[Asset]]:
     """Reads the assets in a file, each named and with its provenance. Raises BadFile; the file is never trusted.
 
-    A folder with a numbered series of splats is opened as the sequence of these, as `ReadOptions.frames` are.
+    Of a folder, what the formats look for in one is opened; see `contents_of`.
     """
     path, options = Path(path), options or ReadOptions()
     yield Progress(0, 1, f"Opening {path.name}")
-    frames = options.frames or series_in(path)
-    form = None if frames else detect(path)[0]
+    name = ""
+    if not options.frames and os.path.isdir(path):  # noqa: PTH112 - Path's raises for a name that is too long
+        opened = contents_of(path)
+        path, name = opened.path, opened.name
+        options = replace(options, frames=opened.frames, further=opened.further)
+    form = None if options.frames else detect(path)[0]
     try:
-        assets = [(yield from read_sequence(frames))] if form is None else (yield from form.load(path, options))
+        assets = [(yield from read_sequence(options.frames))] if form is None else (yield from form.load(path, options))
     except MemoryError as error:
         raise BadFile(path, "does not fit into memory") from error
+    if name and len(assets) == 1:
+        assets[0].name = name
     for asset in assets:
         asset.provenance.path = path
         asset.provenance.format = asset.provenance.format or (form.name if form else "")
         asset.local_bounds()  # measured once, and here nobody waits for it
     return assets
+
+
+def open_level(path: Path, level: int) -> Job[Asset]:
+    """Reads another level of detail of the asset in a file that has several. Raises BadFile, BadInput."""
+    assets = yield from open_path(path, ReadOptions(lod=level))
+    found = next((asset for asset in assets if asset.provenance.level == level), None)
+    if found is None:
+        raise BadFile(path, "has no levels of detail any more")
+    return found
+
+
+def contents_of(folder: Path) -> Contents:
+    """What is opened of a folder: the first of the layouts that the formats declare whose file is one that we read.
+    Raises BadFile where there is none."""
+    layouts = sorted((layout for form in formats() for layout in form.folders), key=lambda layout: layout.precedence)
+    found = [contents for layout in layouts if (contents := layout.find(folder)) is not None]
+    for contents in found:
+        with suppress(BadFile):
+            if not contents.frames:
+                detect(contents.path)
+            return contents
+    if found:
+        return found[0]  # whose reader says what is wrong with it
+    try:
+        next(folder.iterdir(), None)
+    except OSError as error:
+        raise BadFile(folder, f"is a folder that cannot be read ({error.strerror or error})") from error
+    *others, last = (layout.holds for layout in layouts)
+    raise BadFile(folder, f"is a folder, and would have to hold {', '.join(others)} or {last}")
 
 
 def writer_for(asset: Asset, path: Path) -> Format:
@@ -153,8 +196,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def _head(path: Path) -> bytes:
     """The first bytes of a file. Raises BadFile where there is no readable file."""
     try:
-        if path.is_dir():
-            raise BadFile(path, "is a folder, not a file")
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BadFile(path, "is no file but a folder, a pipe or a device, which cannot be opened")
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except FileNotFoundError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..files.folders import FolderLayout, newest
 from ..files.torch_file import is_torch
 from . import Format
 from .triplane_torch import load
@@ -25,4 +26,22 @@ def sniff(path: Path, head: bytes) -> int:
     return 95 if is_torch(head) and any(all(name in head for name in names) for names in _SIGNS) else 0
 
 
-FORMAT = Format("Splat checkpoint", (".ckpt", ".pt", ".pth"), ("gaussians", "triplane"), sniff, load)
+_NERFSTUDIO = FolderLayout(
+    holds="nerfstudio's nerfstudio_models/step-….ckpt",
+    find=newest("nerfstudio_models/step-{n}.ckpt", "step-{n}.ckpt", called="step {n}"),
+    precedence=3,
+)
+_GSPLAT = FolderLayout(
+    holds="gsplat's ckpts/ckpt_…_rank….pt",
+    find=newest("ckpts/ckpt_{n}_rank{part}.pt", "ckpt_{n}_rank{part}.pt", called="step {n}"),
+    precedence=3,
+)
+
+FORMAT = Format(
+    name="Splat checkpoint",
+    extensions=(".ckpt", ".pt", ".pth"),
+    kinds=("gaussians", "triplane"),
+    sniff=sniff,
+    load=load,
+    folders=(_NERFSTUDIO, _GSPLAT),
+)

@@ -20,6 +20,7 @@ from ..gaussians import Gaussians, TrainerNotes
 from ..progress import Job, Progress, stage
 from ..splats import packing
 from ..splats.declarations import declared_mode, declared_up
+from ..splats.linear_light import caveat
 from ..splats.morton import morton_order
 from ..splats.plain import SURFEL_LOG_SCALE, USUAL_UP, plain, received, told
 from ..splats.spherical_harmonics import C0
@@ -258,4 +259,5 @@ FORMAT = Format(
     load=load,
     save=save,
     writes=("gaussians",),
+    caveat=caveat,
 )

@@ -42,7 +42,7 @@ def sniff(path: Path, head: bytes) -> int:
 
 def save(asset: Gaussians, path: Path) -> Job[None]:
     """Writes splats; a transform is baked in. Raises BadInput where they are too many for the format."""
-    splats = yield from stage(plain(asset), 0.0, 0.4)
+    splats = yield from stage(plain(asset, keeps_linear=True), 0.0, 0.4)
     up = splats.notes.up_axis or "-y"
     splats = yield from stage(frames.converted(splats, FRAMES[up], FRAME), 0.4, 0.5)
     attributes = _attributes(splats)

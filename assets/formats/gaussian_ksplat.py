@@ -194,7 +194,7 @@ def _centres(path: Path, data: np.ndarray, section: _Section, rows: slice) -> np
     """The centres (n,3) f32 of the buckets in which splats lie: first full ones, then others by their length."""
     lengths = np.frombuffer(data, "<u4", section.partial, section.start).astype(np.int64)
     centres = np.frombuffer(data, "<f4", 3 * section.buckets, section.start + 4 * section.partial).reshape(-1, 3)
-    filled = section.full * section.bucket_size
+    filled = min(section.full * section.bucket_size, section.count)
     index = np.arange(rows.start, rows.stop)
     later = section.full + np.searchsorted(np.cumsum(lengths), index - filled, side="right")
     bucket = np.where(index < filled, index // max(section.bucket_size, 1), later)

@@ -16,7 +16,9 @@ import numpy as np
 
 from ..asset import Asset, Provenance
 from ..errors import BadFile
+from ..files.folders import FolderLayout, newest
 from ..files.ply import PlyElement, PlyHeader, looks_compressed, looks_like_gaussians, read_header, sniff_header
+from ..files.series import SERIES
 from ..gaussians import Gaussians, PlyLayout, TrainerNotes
 from ..progress import Job, Progress, stage
 from ..splats.columns import (
@@ -33,6 +35,7 @@ from ..splats.columns import (
     rest_columns,
 )
 from ..splats.declarations import DECLARATION, UP, declared_mode, declared_up
+from ..splats.linear_light import caveat, encoded
 from ..splats.transform import baked
 from . import Format, ReadOptions
 
@@ -129,10 +132,12 @@ def _layout(
 
 
 def save(asset: Gaussians, path: Path) -> Job[None]:
-    """Writes splats in the layout that they came in where it fits, else in INRIA's. A transform is baked in."""
+    """Writes splats in the layout that they came in where it fits, else in INRIA's. A transform is baked in, and
+    colours of linear light become sRGB."""
     notes = replace(asset.notes, up_axis=asset.world_up())
     if not np.array_equal(asset.transform, np.eye(4)):
         asset = yield from stage(baked(asset), 0.0, 0.5)
+    asset = yield from stage(encoded(asset), 0.5, 0.6)
     columns = asset.extra | attribute_columns(asset)
     layout = asset.layout if asset.layout and _fits(asset, columns) else _standard_layout(asset)
     header = _with_notes(_with_count(layout.header, len(asset)), notes)
@@ -251,6 +256,12 @@ def _write_text(file: BinaryIO, table: np.ndarray) -> None:
     file.write("".join(" ".join(row) + "\n" for row in zip(*columns)).encode())
 
 
+_OUTPUT = FolderLayout(
+    holds="INRIA's point_cloud/iteration_…/point_cloud.ply",
+    find=newest("point_cloud/iteration_{n}/point_cloud.ply", "iteration_{n}/point_cloud.ply", called="iteration {n}"),
+    precedence=4,
+)
+
 FORMAT = Format(
     name="Gaussian splats (.ply)",
     extensions=(".ply",),
@@ -259,4 +270,6 @@ FORMAT = Format(
     load=load,
     save=save,
     writes=("gaussians",),
+    caveat=caveat,
+    folders=(SERIES, _OUTPUT),
 )

@@ -13,8 +13,10 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from ..asset import Asset
+from ..files.folders import FolderLayout, newest
 from ..gaussians import Gaussians
 from ..progress import Job, Progress, stage
+from ..splats.linear_light import caveat
 from ..splats.plain import received
 from ..splats.sog_decoding import decode, name_of
 from ..splats.sog_encoding import ROUNDS, encode
@@ -86,6 +88,7 @@ FORMAT = (
         load=load,
         save=save_bundle,
         writes=("gaussians",),
+        caveat=caveat,
         options={"iterations": _ROUNDS_HELP},
     ),
     Format(
@@ -96,6 +99,8 @@ FORMAT = (
         load=load,
         save=save_folder,
         writes=("gaussians",),
+        caveat=caveat,
         options={"iterations": _ROUNDS_HELP},
+        folders=(FolderLayout("the meta.json of a SOG", newest(META), precedence=1),),
     ),
 )

@@ -14,9 +14,11 @@ import numpy as np
 
 from ..asset import Asset
 from ..errors import BadFile, BadInput
+from ..files.folders import FolderLayout, newest
 from ..gaussians import Gaussians
 from ..progress import Job, stage
-from ..splats.plain import SURFEL_LOG_SCALE, received
+from ..splats.plain import received
+from ..splats.rows import ARRAYS, joined
 from ..splats.sog_decoding import decode, name_of
 from ..splats.sog_files import LARGEST_JSON, inside_folder, open_files, read_json, read_within
 from ..splats.sog_meta import MOST_SPLATS
@@ -24,7 +26,6 @@ from . import Format, ReadOptions
 
 _PARTS = (b'"lodLevels"', b'"filenames"')
 _MOST_NODES = 4_000_000
-_ARRAYS = ("means", "log_scales", "rotations", "logit_opacities", "sh")
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
         raise BadInput(f"{path}: has no level {level}; there are {there} (0 is the finest).")
     share = 0.7 if environment else 1.0
     pieces = yield from stage(_pieces(path, names, levels[level]), 0.0, 0.8 * share)
-    splats = _joined(name_of(path), pieces)
+    splats = joined(name_of(path), pieces)
     splats.provenance.format = "streamed SOG"
+    splats.provenance.level, splats.provenance.levels = level, tuple(sorted(levels))
     splats.provenance.declared["level"] = f"{level} of {', '.join(map(str, sorted(levels)))}"
     assets = yield from stage(received(path, splats), 0.8 * share, share)
     if environment:
@@ -109,10 +111,13 @@ def _pieces(path: Path, names: list[Any], slices: list[_Slice]) -> Job[list[Gaus
     total = sum(piece.count for piece in slices)
     if total > MOST_SPLATS:
         raise BadFile(path, f"says {total:,} splats in one level, which is too many")
+    files = {number: inside_folder(path, names[number]) for number in by_file}
+    if len(set(files.values())) < len(files):
+        raise BadFile(path, "is damaged: it lists a file twice")
     pieces, done = [], 0
     for number, wanted in by_file.items():
         count = sum(piece.count for piece in wanted)
-        splats = yield from stage(_decoded(path, names[number]), done / total, (done + count) / total)
+        splats = yield from stage(_decoded(path, files[number]), done / total, (done + count) / total)
         end = 0
         for piece in wanted:
             # What overlaps would be there twice, and could be there a million times.
@@ -125,9 +130,9 @@ def _pieces(path: Path, names: list[Any], slices: list[_Slice]) -> Job[list[Gaus
     return pieces
 
 
-def _decoded(path: Path, name: Any) -> Job[Gaussians]:
-    """The splats of one of the files."""
-    files = open_files(inside_folder(path, name))
+def _decoded(path: Path, file: Path) -> Job[Gaussians]:
+    """The splats of one of the files of the scene at `path`."""
+    files = open_files(file)
     try:
         return (yield from decode(files, name_of(path)))
     finally:
@@ -137,33 +142,14 @@ def _decoded(path: Path, name: Any) -> Job[Gaussians]:
 def _picked(splats: Gaussians, wanted: list[_Slice]) -> Gaussians:
     """Only these slices."""
     rows = np.concatenate([np.arange(piece.offset, piece.offset + piece.count) for piece in wanted])
-    for name in _ARRAYS:
+    for name in ARRAYS:
         setattr(splats, name, getattr(splats, name)[rows])
     return splats
 
 
-def _joined(name: str, pieces: list[Gaussians]) -> Gaussians:
-    """One asset of all pieces, which are used up. It has the highest SH degree among them."""
-    if len(pieces) == 1:
-        return pieces[0]
-    terms = max(piece.sh.shape[1] for piece in pieces)
-    axes = max(piece.log_scales.shape[1] for piece in pieces)
-    warnings: dict[str, None] = {}
-    for piece in pieces:
-        warnings |= dict.fromkeys(piece.provenance.warnings)
-        piece.sh = np.pad(piece.sh, ((0, 0), (0, terms - piece.sh.shape[1]), (0, 0)))
-        missing = axes - piece.log_scales.shape[1]
-        piece.log_scales = np.pad(piece.log_scales, ((0, 0), (0, missing)), constant_values=SURFEL_LOG_SCALE)
-    arrays = {}
-    for array in _ARRAYS:
-        arrays[array] = np.concatenate([vars(piece).pop(array) for piece in pieces])
-    pieces[0].provenance.warnings = list(warnings)
-    return Gaussians(name, **arrays, notes=pieces[0].notes, provenance=pieces[0].provenance)
-
-
 def _environment(path: Path, name: Any) -> Job[list[Asset]]:
     """What lies around the scene, as an asset of its own."""
-    splats = yield from stage(_decoded(path, name), 0.0, 0.7)
+    splats = yield from stage(_decoded(path, inside_folder(path, name)), 0.0, 0.7)
     splats.name = f"{splats.name} environment"
     return (yield from stage(received(path, splats), 0.7, 1.0))
 
@@ -174,4 +160,5 @@ FORMAT = Format(
     kinds=("gaussians",),
     sniff=sniff,
     load=load,
+    folders=(FolderLayout("the lod-meta.json of a streamed SOG", newest("lod-meta.json"), precedence=0),),
 )

@@ -16,6 +16,7 @@ from ..errors import BadFile
 from ..gaussians import Gaussians
 from ..progress import Job, Progress, stage
 from ..splats import packing
+from ..splats.linear_light import caveat
 from ..splats.plain import logarithms, plain, received, told
 from ..splats.sorting import ascending
 from ..splats.spherical_harmonics import C0
@@ -86,4 +87,5 @@ FORMAT = Format(
     load=load,
     save=save,
     writes=("gaussians",),
+    caveat=caveat,
 )

@@ -17,6 +17,7 @@ from ..errors import BadFile, BadInput
 from ..gaussians import Gaussians
 from ..progress import Job, stage
 from ..splats import frames, spz, spz_writing
+from ..splats.linear_light import caveat
 from ..splats.plain import plain, received, told
 from . import Format, ReadOptions
 
@@ -107,6 +108,7 @@ FORMAT = Format(
     load=load,
     save=save,
     writes=("gaussians",),
+    caveat=caveat,
     options={
         "version": "4 (Zstandard, the default) or 3 (gzip, for older programs)",
         "frame": "rub: right, up, back, as specified (default); raw: the numbers of the .ply, as some programs expect",

@@ -29,7 +29,7 @@ def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
     tensors = open_torch(path)
     found = find_splats(tensors.shapes)
     if found is not None and options.decoder is None:
-        return (yield from stage(splats_of(tensors, found, path), 0.1, 1.0))
+        return (yield from stage(splats_of(tensors, found, path, options.further), 0.1, 1.0))
     yield Progress(1, 2, "Reading planes and decoder")
     return triplanes_in(tensors, path, options.decoder)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..gaussians import Gaussians
+from ..meshes.color_space import srgb_from_linear
 from ..progress import Job, Progress
 from .spherical_harmonics import C0
 
@@ -30,7 +31,8 @@ Values = Callable[[Gaussians, slice], np.ndarray]
 @dataclass(frozen=True)
 class Attribute:
     """One number of each splat. values(asset, rows) gives those of some rows, (n,) f32. logarithmic: whether its
-    numbers are spread over powers of ten, so that an axis of their logarithms shows more."""
+    numbers are spread over powers of ten, so that an axis of their logarithms shows more. lacking: what is said of
+    splats that have none; "": that it is not finite, or has no logarithm."""
 
     key: str
     label: str
@@ -38,6 +40,7 @@ class Attribute:
     values: Values
     unit: str = ""
     logarithmic: bool = False
+    lacking: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +56,9 @@ class Histogram:
 
 
 def base_colors(asset: Gaussians, rows: slice | np.ndarray) -> np.ndarray:
-    """Colours (n,3) f32 of splats without what depends on the view, 0 … 1."""
-    return np.clip(0.5 + np.float32(C0) * asset.sh[rows, 0], 0, 1)
+    """Colours (n,3) f32 sRGB of splats without what depends on the view, 0 … 1."""
+    stored = np.clip(0.5 + np.float32(C0) * asset.sh[rows, 0], 0, 1)
+    return srgb_from_linear(stored) if asset.notes.color_space == "linear" else stored
 
 
 def hues(colors: np.ndarray) -> np.ndarray:

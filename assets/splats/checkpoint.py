@@ -21,10 +21,12 @@ import numpy as np
 from ..asset import Provenance
 from ..errors import BadFile
 from ..files.tensor_file import Tensors
+from ..files.torch_file import open_torch
 from ..gaussians import Gaussians
 from ..progress import Job, Progress, stage
 from . import packing
 from .plain import received, told
+from .rows import joined
 from .spherical_harmonics import C0, MAX_DEGREE, coefficient_count
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -70,7 +72,7 @@ LAYOUTS = (
         up="z",
         logits_without_rest=True,
         settings="config.yml",
-        drawn=r"^\s*rasterize_mode:\s*(antialiased|classic)\s*$",
+        drawn=r"^[ \t]*rasterize_mode:[ \t]*(antialiased|classic)[ \t\r]*$",
     ),
     Layout(
         trainer="gsplat",
@@ -83,7 +85,7 @@ LAYOUTS = (
         plain="colors",
         up="z",
         settings="cfg.yml",
-        drawn=r"^antialiased:\s*(true|false)\s*$",
+        drawn=r"^antialiased:[ \t]*(true|false)[ \t\r]*$",
     ),
     Layout(
         trainer="INRIA",
@@ -137,18 +139,36 @@ def _under(shapes: Shapes, layout: Layout, means: str, prefix: str) -> FoundSpla
     return FoundSplats(layout, means, *names, first, rest) if fits else None
 
 
-def splats_of(tensors: Tensors, found: FoundSplats, path: Path) -> Job[list[Gaussians]]:
-    """A job that returns the splats `found` among the tensors of the file `path`. Raises BadFile."""
+def splats_of(tensors: Tensors, found: FoundSplats, path: Path, further: tuple[Path, ...] = ()) -> Job[list[Gaussians]]:
+    """A job that returns the splats `found` among the tensors of the file `path`, as one asset with those in `further`
+    files of the same training. Raises BadFile."""
+    layout, share = found.layout, 0.5 / (1 + len(further))
+    pieces = [(yield from stage(_piece(tensors, found, path), 0.0, share))]
+    for number, other in enumerate(further, 1):
+        others = open_torch(other)
+        found = find_splats(others.shapes)
+        if found is None or found.layout is not layout:
+            raise BadFile(other, f"holds no splats of {layout.trainer}, as {path.name} beside it does")
+        pieces.append((yield from stage(_piece(others, found, other), number * share, (number + 1) * share)))
+    splats = joined(path.stem, pieces)
+    _note_ranks((path, *further), splats.provenance)
+    assets = yield from stage(received(path, splats), 0.5, 1.0)
+    if layout.trainer == "nerfstudio":
+        _take_out_of_training(splats, path)
+    return assets
+
+
+def _piece(tensors: Tensors, found: FoundSplats, path: Path) -> Job[Gaussians]:
+    """The splats of one file, as they stand there."""
     layout = found.layout
     provenance = Provenance(format=f"{layout.trainer} checkpoint")
     yield Progress(0, 1, f"Reading the checkpoint of {layout.trainer}")
     means, log_scales, rotations = (
         tensors[name].astype(np.float32, copy=False) for name in (found.means, found.scales, found.rotations)
     )
-    yield Progress(0.2, 1, "Reading splats")
+    yield Progress(0.4, 1, "Reading splats")
     opacities = tensors[found.opacities].astype(np.float32, copy=False).reshape(len(means))
     sh = _harmonics(tensors, found, path, provenance.warnings)
-    yield Progress(0.5, 1, "Reading splats")
     mode = _declared_mode(path, layout)
     flat = log_scales.shape[1] == 2
     notes = told("2dgs" if flat else mode, layout.up, provenance)
@@ -157,12 +177,7 @@ def splats_of(tensors: Tensors, found: FoundSplats, path: Path) -> Job[list[Gaus
         provenance.guessed["kernel"] = provenance.declared.pop("kernel")
         notes.antialiasing = "mip" if mode == "mip" else "classic"
     provenance.guessed["up axis"] = f"{provenance.declared.pop('up axis')} (as {layout.trainer} lays scenes out)"
-    _note_ranks(path, provenance.warnings)
-    asset = Gaussians(path.stem, means, log_scales, rotations, opacities, sh, notes=notes, provenance=provenance)
-    assets = yield from stage(received(path, asset), 0.5, 1.0)
-    if layout.trainer == "nerfstudio":
-        _take_out_of_training(asset, path)
-    return assets
+    return Gaussians(path.stem, means, log_scales, rotations, opacities, sh, notes=notes, provenance=provenance)
 
 
 def _harmonics(tensors: Tensors, found: FoundSplats, path: Path, warnings: list[str]) -> np.ndarray:
@@ -202,20 +217,30 @@ def _text(path: Path) -> str | None:
     return None
 
 
-def _note_ranks(path: Path, warnings: list[str]) -> None:
-    """Says where the splats of other graphics cards lie, of a training on several."""
-    found = re.fullmatch(r"(.*_rank)(\d+)(\.\w+)", path.name)
-    if not found:
+def _note_ranks(paths: tuple[Path, ...], provenance: Provenance) -> None:
+    """Says of a training on several graphics cards, each of which has saved splats of its own, what lies elsewhere."""
+    first = re.fullmatch(r"(.*_rank)(\d+)(\.\w+)", paths[0].name)
+    if not first:
         return
-    pattern = re.compile(re.escape(found[1]) + r"\d+" + re.escape(found[3]))
+    pattern = re.compile(re.escape(first[1]) + r"(\d+)" + re.escape(first[3]))
     try:
-        names = sorted(other.name for other in path.parent.iterdir() if pattern.fullmatch(other.name))
+        names = sorted(other.name for other in paths[0].parent.iterdir() if pattern.fullmatch(other.name))
     except OSError:
         names = []
-    others = [name for name in names if name != path.name]
+    read = [path.name for path in paths]
+    others = [name for name in names if name not in read]
     if others:
         shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-        warnings.append(f"The scene was trained on several graphics cards; its other splats lie in {shown}.")
+        provenance.warnings.append(
+            f"The scene was trained on several graphics cards; its other splats lie in {shown}. "
+            "Open their folder to see them all."
+        )
+    if len(read) > 1:
+        provenance.declared["files"] = ", ".join(read[:3]) + (f" and {len(read) - 3} more" if len(read) > 3 else "")
+        ranks = {int(pattern.fullmatch(name)[1]) for name in read}
+        gone = sorted(set(range(max(ranks))) - ranks)
+        if gone:
+            provenance.warnings.append(f"The splats of rank {', '.join(map(str, gone[:5]))} are missing beside it.")
 
 
 def _take_out_of_training(asset: Gaussians, path: Path) -> None:
@@ -236,7 +261,7 @@ def _take_out_of_training(asset: Gaussians, path: Path) -> None:
             inverse = np.linalg.inv(whole)
             if not np.isfinite(inverse).all() or np.linalg.cond(whole[:3, :3]) > 1e3:
                 raise ValueError
-        except (ValueError, TypeError, KeyError, RecursionError, np.linalg.LinAlgError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError, np.linalg.LinAlgError):
             asset.provenance.warnings.append(f"{_TRANSFORMS} beside it is damaged; its splats stay as in training.")
             return
         asset.set_transform(inverse)

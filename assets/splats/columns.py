@@ -7,6 +7,7 @@ Columns that mean nothing here are kept beside them, unless they hold only zeros
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,7 @@ class SplatColumns:
         self.extra: dict[str, np.ndarray] = {}
         self.extra_types = {name: dtype[name].newbyteorder("=") for name in self.unused}
         self.exact: dict[str, np.ndarray] = {}
+        self._places = self._find_places()
         self.dropped = 0
         self.filled = 0
 
@@ -99,26 +101,43 @@ class SplatColumns:
     def _take(self, block: np.ndarray) -> None:
         """Appends the sound rows of `block`, structured as in the file."""
         rows = slice(self.filled, self.filled + len(block))
-        with np.errstate(over="ignore", invalid="ignore"):
-            for name, place in self._places(rows).items():
-                place[...] = block[name]
+        table = _numbers(block)
+        for array, places, columns in self._places:
+            array[rows, places] = table[:, columns]
         self._keep_exact(block, rows)
         for name in self.unused:
             self._keep_extra(name, block[name], rows)
-        sound = np.isfinite(self.logit_opacities[rows])
-        for array in (self.means, self.log_scales, self.rotations, self.sh.reshape(len(self.sh), -1)):
-            sound &= np.isfinite(array[rows]).all(1)
         kept = len(block)
-        if not sound.all():
+        # A sum with a number in it that is not finite isn't either, and takes a fifth of the time of looking at each.
+        if not all(np.isfinite(array[rows].sum(dtype=np.float64)) for array in self._attributes()):
+            sound = np.logical_and.reduce([np.isfinite(array[rows]).all(1) for array in self._attributes()])
             kept = int(sound.sum())
             for array in self._arrays():
                 array[rows.start : rows.start + kept] = array[rows][sound]
             self.dropped += len(block) - kept
         self.filled += kept
 
-    def _places(self, rows: slice) -> dict[str, np.ndarray]:
-        """Where each used column goes, by name."""
-        return {name: array[rows] for name, array in attribute_columns(self).items() if name in self.used}
+    def _find_places(self) -> list[tuple[np.ndarray, slice, slice | list[int]]]:
+        """Where columns go: an array in two dimensions, places in its rows, and the columns of the file."""
+        terms = self.rest // 3
+        sh = self.sh.reshape(len(self.sh), -1)
+        found = [
+            (self.means, slice(None), MEANS),
+            (self.log_scales, slice(None), SCALES[: self.flat]),
+            (self.rotations, slice(None), ROTATION),
+            (self.logit_opacities[:, None], slice(None), (OPACITY,)),
+            (sh, slice(3), DC),
+        ]
+        for channel in range(3 if terms else 0):
+            names = [f"f_rest_{channel * terms + term}" for term in range(terms)]
+            found.append((sh, slice(3 + channel, None, 3), names))
+        return [(array, places, self._columns(names)) for array, places, names in found]
+
+    def _columns(self, names: Sequence[str]) -> slice | list[int]:
+        """Where these columns are in a row; a slice, which numpy copies ten times faster, where one follows another."""
+        found = [self.element.names.index(name) for name in names]
+        side_by_side = found == list(range(found[0], found[0] + len(found)))
+        return slice(found[0], found[0] + len(found)) if side_by_side else found
 
     def _keep_extra(self, name: str, column: np.ndarray, rows: slice) -> None:
         """Keeps a column without meaning from its first value that is not zero, bit for bit, on."""
@@ -137,9 +156,13 @@ class SplatColumns:
                 self.exact[name] = np.zeros(len(self.means), block.dtype[name].newbyteorder("="))
             self.exact[name][rows] = block[name]
 
+    def _attributes(self) -> list[np.ndarray]:
+        """What every splat has, in two dimensions."""
+        own = (self.means, self.log_scales, self.rotations, self.logit_opacities, self.sh)
+        return [array.reshape(len(array), -1) for array in own]
+
     def _arrays(self) -> list[np.ndarray]:
-        own = [self.means, self.log_scales, self.rotations, self.logit_opacities, self.sh]
-        return own + list(self.extra.values()) + list(self.exact.values())
+        return self._attributes() + list(self.extra.values()) + list(self.exact.values())
 
     def _finish(self) -> None:
         """Cuts off the room of the dropped rows."""
@@ -165,6 +188,18 @@ class SplatColumns:
             warnings.append(f"{odd:,} splats have sizes beyond e^±{LARGEST_LOG_SCALE:g} and are drawn at that size.")
         arrays = (self.means, self.log_scales, self.rotations, self.logit_opacities, self.sh)
         return Gaussians(name, *arrays, extra=self.extra, provenance=provenance)
+
+
+def _numbers(block: np.ndarray) -> np.ndarray:
+    """Rows structured as in the file, as (n, columns) f32; without a copy where they are just that."""
+    names = block.dtype.names
+    if block.dtype.itemsize == 4 * len(names) and all(block.dtype[name] == np.float32 for name in names):
+        return block.view(np.float32).reshape(len(block), -1)
+    table = np.empty((len(block), len(names)), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for column, name in enumerate(names):
+            table[:, column] = block[name]
+    return table
 
 
 def attribute_columns(holder: SplatColumns | Gaussians) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from ..errors import BadFile
 from ..gaussians import LARGEST_LOG_SCALE, Gaussians, TrainerNotes
 from ..progress import Job, Progress, stage
 from . import packing
+from .linear_light import encoded
 from .transform import baked
 
 SURFEL_LOG_SCALE = float(np.log(1e-6))
@@ -23,9 +24,10 @@ USUAL_UP = "-y"
 _BLOCK = 65536
 
 
-def plain(asset: Gaussians) -> Job[Gaussians]:
+def plain(asset: Gaussians, keeps_linear: bool = False) -> Job[Gaussians]:
     """A job that returns a copy with nothing but what every format holds: its transform baked in, three sizes within
-    e^±20, what was smoothed in 3D as it is drawn, unit quaternions, and only rows whose values are finite."""
+    e^±20, what was smoothed in 3D as it is drawn, unit quaternions, colours as sRGB, and only rows whose values are
+    finite. keeps_linear: colours of linear light stay what they are."""
     notes, up = asset.notes, asset.world_up()
     if not np.array_equal(asset.transform, np.eye(4)):
         asset = yield from stage(baked(asset), 0.0, 0.5)
@@ -46,7 +48,8 @@ def plain(asset: Gaussians) -> Job[Gaussians]:
     if not sound.all():
         arrays = [array[sound] for array in arrays]
     noted = TrainerNotes(notes.antialiasing, notes.kernel, notes.color_space, up)
-    return Gaussians(asset.name, *arrays, notes=noted)
+    out = Gaussians(asset.name, *arrays, notes=noted)
+    return out if keeps_linear else (yield from encoded(out))
 
 
 def _three(log_scales: np.ndarray) -> np.ndarray:

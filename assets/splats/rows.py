@@ -1,4 +1,4 @@
-"""Other rows of the same splats: what an edit of the data is made of, copied block by block."""
+"""Other rows of splats: fewer, as an edit of the data has them, copied block by block; and those of several files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ..gaussians import Gaussians
 from ..progress import Job, Progress
+from .plain import SURFEL_LOG_SCALE
 
 ARRAYS = ("means", "log_scales", "rotations", "logit_opacities", "sh")
 BLOCK = 16384
@@ -38,6 +39,27 @@ def kept(asset: Gaussians, keep: np.ndarray, state: State | None = None) -> Job[
         out["layout"] = replace(layout, exact=exact)
     out["order"] = None if now["order"] is None else (yield from _reordered(now["order"], keep, count))
     return out
+
+
+def joined(name: str, pieces: list[Gaussians]) -> Gaussians:
+    """One asset of the rows of all `pieces`, which are used up. It has the highest SH degree among them, three sizes
+    where one of them has, the notes of the first one and the warnings of all."""
+    if len(pieces) == 1:
+        pieces[0].name = name
+        return pieces[0]
+    terms = max(piece.sh.shape[1] for piece in pieces)
+    axes = max(piece.log_scales.shape[1] for piece in pieces)
+    warnings: dict[str, None] = {}
+    for piece in pieces:
+        warnings |= dict.fromkeys(piece.provenance.warnings)
+        piece.sh = np.pad(piece.sh, ((0, 0), (0, terms - piece.sh.shape[1]), (0, 0)))
+        missing = axes - piece.log_scales.shape[1]
+        piece.log_scales = np.pad(piece.log_scales, ((0, 0), (0, missing)), constant_values=SURFEL_LOG_SCALE)
+    arrays = {}
+    for array in ARRAYS:
+        arrays[array] = np.concatenate([vars(piece).pop(array) for piece in pieces])
+    pieces[0].provenance.warnings = list(warnings)
+    return Gaussians(name, **arrays, notes=pieces[0].notes, provenance=pieces[0].provenance)
 
 
 def _taken(array: np.ndarray, keep: np.ndarray, count: int) -> Job[np.ndarray]:

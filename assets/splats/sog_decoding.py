@@ -24,10 +24,10 @@ _BLOCK = 65536
 _FIRST_TAG = 252
 """The alpha of a rotation whose largest part is w; 253 … 255: x, y, z."""
 _LARGEST_LOGIT = 14.0
-_BELIEVED = 1 << 20
-_SPLATS_PER_BYTE = 2
-"""Low bytes of means are noise, of which a splat has two or three: a picture of more than a million splats that needs
-less than half a byte for each was made to fill memory."""
+_BELIEVED = 1 << 18
+_SPLATS_PER_BYTE = 1
+"""Low bytes of means are noise, of which a splat has three (those of scans take 3.0): a picture of very many splats
+that needs less than one byte for each was made to fill memory."""
 
 
 def decode(files: SogFiles, name: str) -> Job[Gaussians]:

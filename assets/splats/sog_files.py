@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadFile
-from ..files.archives import check_unpacked
+from ..files.archives import check_unpacked, read_member
 from ..files.images import BadPicture, decode_image
 
 META = "meta.json"
@@ -121,7 +121,7 @@ class SogBundle(SogFiles):
         if info.file_size > most:
             raise BadFile(self.path, f"holds a {_shown(name)} of {info.file_size >> 20} MiB, which is too large")
         try:
-            return self.archive.read(info)
+            return read_member(self.archive, info)
         except Exception as error:  # zipfile and its decompressors raise many kinds on damaged bytes
             raise BadFile(self.path, f"has a damaged {_shown(name)}") from error
 

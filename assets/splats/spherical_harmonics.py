@@ -60,17 +60,22 @@ def colors(sh: np.ndarray, directions: np.ndarray, degree: int) -> np.ndarray:
     return np.maximum(np.einsum("nk,nkc->nc", weights, sh[:, :count]) + 0.5, 0)
 
 
+def spread_directions(count: int = 64) -> np.ndarray:
+    """Unit directions (count,3) f64, evenly spread over the sphere along a spiral of the golden angle."""
+    index = np.arange(count)
+    height = 1 - (2 * index + 1) / count
+    angle = index * np.pi * (3 - 5**0.5)
+    ring = np.sqrt(1 - height**2)
+    return np.stack([ring * np.cos(angle), ring * np.sin(angle), height], 1)
+
+
 def turning(orthogonal: np.ndarray, degree: int) -> np.ndarray:
     """The matrix (K,K) f64 that turns coefficients by the rotation (or reflection) `orthogonal` (3,3).
 
     A band is closed under turning, so its new coefficients are those that match the turned function in more directions
     than it has coefficients; solving for them is exact to rounding, and needs no recurrences for each band.
     """
-    index = np.arange(64)
-    height = 1 - (2 * index + 1) / 64
-    angle = index * np.pi * (3 - 5**0.5)
-    ring = np.sqrt(1 - height**2)
-    directions = np.stack([ring * np.cos(angle), ring * np.sin(angle), height], 1)
+    directions = spread_directions()
     before, after = basis(directions @ orthogonal, degree), basis(directions, degree)
     out = np.zeros((coefficient_count(degree),) * 2)
     for band in range(degree + 1):

@@ -46,7 +46,10 @@ FRAMES = (
 )
 
 _LARGEST_BITS = 30
-_RATIO, _RATIO_FROM = 250, 16 << 20
+_RATIO, _RATIO_FROM = 40, 16 << 20
+"""How much smaller than its blocks a large file can be. Scans shrink to a third; splats that only differ in their
+places, with SH of degree 3 that is zero, to a tenth."""
+
 _STEP = 4 << 20
 _LARGEST_RECORDS = 65536
 _ROWS = 65536
@@ -119,7 +122,7 @@ def decode(path: Path, data: bytes | memoryview) -> Job[SpzContents]:
             if behind and not header.flags & EXTENDED:
                 contents.warnings.append(f"More data follows behind its {header.count:,} splats; ignored.")
     except _errors() as error:
-        raise BadFile(path, f"is damaged or incomplete ({error})") from error
+        raise BadFile(path, "is damaged or incomplete (its compressed part cannot be unpacked)") from error
     contents.frame = frame
     return contents
 

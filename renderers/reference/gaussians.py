@@ -3,7 +3,8 @@
 The picture is cut into tiles. A tile takes the splats whose boxes touch it, nearest first, a batch at a time, and stops
 when all of its pixels are covered; so memory is bounded by a batch of one tile, however large the asset is. Alpha is at
 most 0.99, below 1/255 it is skipped, and a pixel is finished when its transmittance would fall to 1e-4: the rules of
-the trainers' own renderer (Kerbl et al. 2023). Surfels are met by rays, as splats/surfels.py says.
+the trainers' own renderer (Kerbl et al. 2023). Surfels are met by rays, as splats/surfels.py says. What was trained in
+linear light is summed up in it and then encoded, as splats/linear_layer.py says.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from assets.errors import BadInput
 from assets.fields.decoder import best_device, bounded_threads
 from assets.gaussians import FAINTEST_OPACITY, Gaussians
+from assets.meshes.color_space import linear_from_srgb, srgb_from_linear
 from assets.progress import Job, Progress
 from assets.splats import spherical_harmonics
 from assets.splats.sorting import ascending
@@ -34,7 +36,7 @@ from ..splats.projection import (
     normals,
     view_directions,
 )
-from ..splats.shapes import RING_ALPHA, RING_FAINTEST, RING_INSIDE, RING_SHARE, lighted
+from ..splats.shapes import RING_ALPHA, RING_FAINTEST, RING_INSIDE, RING_SHARE, lighted, shows_linear_light
 from ..splats.surfels import LOW_PASS_PX2, FlatSurfels, project_as_drawn
 from . import ExactRecord, Layer
 
@@ -77,6 +79,8 @@ def render(
         with bounded_threads():
             image[box] = tile.composite(values, rows)
         yield Progress(top * camera.width + left * _TILE, camera.height * camera.width, "Drawing exactly")
+    if shows_linear_light(gaussians):
+        image[..., :3] = _encoded(image)
     return _finish(image, background)
 
 
@@ -98,6 +102,12 @@ def _tiles(flat: FlatSplats | FlatSurfels, camera: Camera) -> Iterator[tuple[int
         low, high = lows[band, 0], highs[band, 0]
         for left in range(0, camera.width, _TILE):
             yield top, left, band[(low < left + _TILE) & (high > left)]
+
+
+def _encoded(image: np.ndarray) -> np.ndarray:
+    """Sums (H,W,5) as below of linear light, as premultiplied sRGB (H,W,3)."""
+    alpha = 1 - image[..., 4:]
+    return srgb_from_linear(image[..., :3] / np.where(alpha > 0, alpha, 1)) * alpha
 
 
 def _finish(image: np.ndarray, background: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -152,9 +162,17 @@ def _colors(gaussians: Gaussians, flat: FlatSplats | FlatSurfels, camera: Camera
             directions = view_directions(gaussians, rows, camera)
             out[part] = spherical_harmonics.colors(gaussians.sh[rows], directions, gaussians.display.sh_degree)
         if gaussians.lit() is not None and mode != "depth":
-            out[part] = lighted(out[part], gaussians.lit()[rows])
+            out[part] = _lighted(out[part], gaussians, rows)
         yield Progress(start, len(out), "Colouring splats")
     return out
+
+
+def _lighted(colors: np.ndarray, gaussians: Gaussians, rows: np.ndarray) -> np.ndarray:
+    """The `colors` (n,3) of splats of which some are lit up, mixed as on the screen."""
+    lit = gaussians.lit()[rows]
+    if not shows_linear_light(gaussians):
+        return lighted(colors, lit)
+    return linear_from_srgb(lighted(srgb_from_linear(colors), lit))
 
 
 class _Tile:
@@ -185,8 +203,9 @@ class _Tile:
             alpha = self._alphas(splats, squares)
             after = through * torch.cumprod(1 - alpha, 1)
             before = torch.cat([through, after[:, :-1]], 1)
-            # Transmittance only falls, so the pixel is finished for good where it first would fall too low.
-            weights = alpha * before * ((after > SMALLEST_TRANSMITTANCE) & going)
+            # Transmittance only falls, so the pixel is finished for good where it first would fall too low. Only dots
+            # cover it at once, and are seen.
+            weights = alpha * before * (((after > SMALLEST_TRANSMITTANCE) | (alpha == 1)) & going)
             total[:, :3] += self._shown(weights, splats, depths)
             total[:, 3] += (weights * depths).sum(1)
             through = torch.where(weights > 0, after, 2.0).amin(1, keepdim=True).minimum(through)

@@ -5,7 +5,8 @@
 // DEGREE: up to which band colours are drawn. DOTS, SURFEL or SOLID: what is drawn in place of the ellipse that the
 // linear map at the centre makes. FLAT: splats have no thickness. DEPTHS: tints are the depth,
 // and how it grows along both axes. WARP: splats follow the nodes of a warp; STRAIN: and show how much. What describes
-// the textures: common/splat_texels.glsl. LIT: some splats are lit up, and the others dim.
+// the textures: common/splat_texels.glsl. LIT: some splats are lit up, and the others dim. ENCODED: colours are linear
+// light, and become sRGB here; DECODED: and linear light again, after what is laid over them on the screen.
 
 #define MODE_DEPTH 1
 #define MODE_NORMAL 2
@@ -17,6 +18,9 @@
 #include "common/splat_texels.glsl"
 #include "common/splat_outline.glsl"
 #include "common/depth_color.glsl"
+#ifdef ENCODED
+#include "common/color.glsl"
+#endif
 
 layout(location = 0) in uint splat;
 
@@ -240,12 +244,18 @@ void main() {
         direction = turnedBack(turnOf(binding), direction);
 #endif
         tint.rgb = viewedColor(chunk, index, first, third, direction);
+#ifdef ENCODED
+        tint.rgb = linearToSrgb(tint.rgb);
+#endif
     }
 #ifdef STRAIN
     tint.rgb = strained(tint.rgb, strainOf(binding));
 #endif
 #ifdef LIT
     tint.rgb = lighted(tint.rgb, int(splat));
+#endif
+#ifdef DECODED
+    tint.rgb = srgbToLinear(tint.rgb);
 #endif
     sizes *= size;
 #ifdef SOLID

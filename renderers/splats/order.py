@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.gaussians import FAINTEST_OPACITY
-from assets.splats.sorting import ascending
 
 from ..camera import Camera
 from .projection import MARGIN, NEAR
@@ -69,28 +68,6 @@ def frustum_of(
     )
 
 
-def seen(positions: np.ndarray, reaches: np.ndarray, frustum: Frustum) -> tuple[np.ndarray, np.ndarray]:
-    """Which splats at `positions` (3,n) f32 with `reaches` (n,) f32 can be seen: their indices (m,), and their
-    distances beyond the nearest one that is drawn, (m,) f32.
-
-    Written out by coordinates, in blocks that stay in the cache: a matrix product of this shape is handed to several
-    threads, which on a busy machine wait for each other ten times longer than the work takes.
-    """
-    indices, depths = [], []
-    for start in range(0, positions.shape[1], _BLOCK):
-        block, reach = positions[:, start : start + _BLOCK], reaches[start : start + _BLOCK]
-        depth = distances(block, frustum, 0)
-        inside = depth > 0
-        for row in range(1, len(frustum.normals)):
-            inside &= distances(block, frustum, row) > -frustum.reaches[row] * reach
-        found = np.flatnonzero(inside)
-        indices.append(found.astype(np.uint32) + np.uint32(start))
-        depths.append(depth[found])
-    if not indices:
-        return np.empty(0, np.uint32), np.empty(0, np.float32)
-    return np.concatenate(indices), np.concatenate(depths)
-
-
 def distances(block: np.ndarray, frustum: Frustum, row: int) -> np.ndarray:
     """Distances of points (3,n) from one side of the frustum."""
     x, y, z = frustum.normals[row]
@@ -102,10 +79,32 @@ def distances(block: np.ndarray, frustum: Frustum, row: int) -> np.ndarray:
 
 
 def back_to_front(positions: np.ndarray, reaches: np.ndarray, frustum: Frustum) -> np.ndarray:
-    """The indices (m,) u32 of the splats at `positions` (3,n) that can be seen, the farthest first; of equally far ones
-    the later."""
-    indices, depths = seen(positions, reaches, frustum)
-    return indices[ascending(depths)[::-1]]
+    """The indices (m,) u32 of the splats at `positions` (3,n) f32 with `reaches` (n,) f32 that can be seen, the
+    farthest first; of equally far ones the later.
+
+    Distances are written out by coordinates, in blocks that stay in the cache: a matrix product of this shape is handed
+    to several threads, which on a busy machine wait for each other ten times longer than the work takes. A distance
+    beyond the nearest that is drawn is above zero, where floats order like whole numbers, so it shares a u64 with its
+    index: the plain sort of those takes a third of the time of an argsort.
+    """
+    keys = np.empty((positions.shape[1], 2), np.uint32)
+    low, high = (0, 1) if np.little_endian else (1, 0)
+    total = 0
+    for start in range(0, positions.shape[1], _BLOCK):
+        block, reach = positions[:, start : start + _BLOCK], reaches[start : start + _BLOCK]
+        depth = distances(block, frustum, 0)
+        inside = depth > 0
+        for row in range(1, len(frustum.normals)):
+            inside &= distances(block, frustum, row) > -frustum.reaches[row] * reach
+        found = np.flatnonzero(inside)
+        part = keys[total : total + len(found)]
+        part[:, low] = found
+        part[:, low] += np.uint32(start)
+        part[:, high] = depth[found].view(np.uint32)
+        total += len(found)
+    keys = keys[:total]
+    keys.reshape(-1).view(np.uint64).sort()
+    return np.ascontiguousarray(keys[::-1, low])
 
 
 class SplatOrder:
@@ -119,6 +118,7 @@ class SplatOrder:
         """Orders the first `count` splats; yields None while a thread is at it, then the indices (m,) u32."""
         key = b"".join(part.tobytes() for part in (frustum.normals, frustum.offsets, frustum.reaches, np.int64(count)))
         if self._last is None or self._last[0] != key:
+            self._last = None  # before the next one takes as much memory
             work = (self.positions[:, :count], self.reaches[:count], frustum)
             if count <= _THREADED:
                 self._last = (key, back_to_front(*work))

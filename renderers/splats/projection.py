@@ -145,20 +145,44 @@ def project(
     there = placed(gaussians, rows, camera, diagonal, warp)
     opacities = there.opacities
     centers, jacobian = _linearized(there.position, camera)
-    axes = jacobian @ there.axes
-    xx, xy, yy = ((axes[:, i] * axes[:, j]).sum(1) for i, j in ((0, 0), (0, 1), (1, 1)))
-    sharp = xx * yy - xy * xy
-    xx, yy = xx + DILATION_PX2, yy + DILATION_PX2
-    area = np.maximum(xx * yy - xy * xy, 1e-10)
+    (xx, xy, yy), sharp, area = _flattened(jacobian @ there.axes)
     if gaussians.notes.antialiasing == "mip":
         opacities = opacities * np.sqrt(np.maximum(sharp / area, SMALLEST_COMPENSATION**2))
-    middle = (xx + yy) / 2
-    radius = 3 * np.sqrt(middle + np.sqrt(np.maximum(middle**2 - area, 0.01)))
+    radius = _radius(xx, yy, area)
     keep = (opacities >= FAINTEST_OPACITY) & (radius <= largest_radius(gaussians))
     radius = np.ceil(radius)[:, None]
     keep &= ((centers + radius > 0) & (centers - radius < (camera.width, camera.height))).all(1)
     flat = np.stack([xx, xy, yy], 1)
     return FlatSplats(there.rows[keep], centers[keep], flat[keep], there.position[keep, 2], opacities[keep])
+
+
+def radii(gaussians: Gaussians, rows: np.ndarray, camera: Camera, warp: Warp | None = None) -> np.ndarray:
+    """Three σ (n,) px of the `rows` along the longer axis that they have in the camera's picture; NaN for those that it
+    does not show. Surfels are taken for flat ellipsoids."""
+    there = placed(gaussians, rows, camera, diagonal_of(gaussians), warp)
+    centers, jacobian = _linearized(there.position, camera)
+    (xx, _, yy), _, area = _flattened(jacobian @ there.axes)
+    radius = _radius(xx, yy, area)
+    reach = radius[:, None]
+    inside = ((centers + reach > 0) & (centers - reach < (camera.width, camera.height))).all(1)
+    out = np.full(len(rows), np.nan)
+    out[np.isin(rows, there.rows, assume_unique=True)] = np.where(inside, radius, np.nan)
+    return out
+
+
+def _flattened(axes: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
+    """Covariances xx, xy, yy (n,) px² of half axes (n,2,3) px with the dilation, and their determinants (n,) without
+    and with it."""
+    xx, xy, yy = ((axes[:, i] * axes[:, j]).sum(1) for i, j in ((0, 0), (0, 1), (1, 1)))
+    sharp = xx * yy - xy * xy
+    xx, yy = xx + DILATION_PX2, yy + DILATION_PX2
+    return (xx, xy, yy), sharp, np.maximum(xx * yy - xy * xy, 1e-10)
+
+
+def _radius(xx: np.ndarray, yy: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """Three σ (n,) px along the longer axis of covariances whose determinant is `area`."""
+    middle = (xx + yy) / 2
+    return 3 * np.sqrt(middle + np.sqrt(np.maximum(middle**2 - area, 0.01)))
 
 
 def _linearized(position: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:

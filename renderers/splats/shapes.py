@@ -35,7 +35,8 @@ UNLIT_SHARE = 0.35
 class Shape:
     """program: the shader that draws records of `captures`, vec4 each. project, paint: defines of the projection and
     of that shader. depths: whether that shader turns a depth of its own into a colour. solid: whether it hides what is
-    behind it. adds: whether its colours are summed up. grows: whether splats may grow where others are left out."""
+    behind it. adds: whether its colours are summed up. grows: whether splats may grow where others are left out.
+    linear: whether they are blended in linear light, in a layer of their own (splats/linear_layer.py)."""
 
     program: str
     captures: tuple[str, ...]
@@ -45,11 +46,12 @@ class Shape:
     solid: bool = False
     adds: bool = False
     grows: bool = True
+    linear: bool = False
 
     @property
-    def as_points(self) -> bool:
-        """Whether a software GL may draw some of them as points (splats/points.py)."""
-        return self.captures[1] == "axes"
+    def plain(self) -> bool:
+        """Whether they are ellipses that fade out as a Gaussian does, which splats/tiles.py can paint."""
+        return self.captures[1] == "axes" and not self.paint
 
     @property
     def record_bytes(self) -> int:
@@ -80,14 +82,21 @@ def are_surfels(asset: Gaussians) -> bool:
     return asset.notes.kernel == "2dgs" or asset.log_scales.shape[1] == 2
 
 
+def shows_linear_light(asset: Gaussians) -> bool:
+    """Whether what is shown of splats is a colour that was trained in linear light."""
+    return asset.notes.color_space == "linear" and asset.display.mode not in PAINTS
+
+
 def shape_of(asset: Gaussians) -> Shape:
     """How an asset is drawn in the mode of its display."""
-    mode, surfels = asset.display.mode, are_surfels(asset)
+    mode, surfels, linear = asset.display.mode, are_surfels(asset), shows_linear_light(asset)
     flat = {"FLAT": 1} if surfels else {}
     if mode == "centres":
-        return Shape(*_ELLIPSE, flat | {"DOTS": 1}, {"DOTS": 1})
+        return Shape(*_ELLIPSE, flat | {"DOTS": 1}, {"DOTS": 1}, linear=linear)
     if mode == "ellipsoids":
-        return Shape(*_SOLID, flat | {"SOLID": 1}, solid=True, grows=False)
+        # Nothing is blended here: each has the colour that is seen, and is shaded as others are.
+        encoded = {"ENCODED": 1} if linear else {}
+        return Shape(*_SOLID, flat | {"SOLID": 1} | encoded, solid=True, grows=False)
     paint = {"rings": _RINGS, "overdraw": _OVERDRAW}.get(mode, {})
     form, project = (_SURFEL, flat | {"SURFEL": 1}) if surfels else (_ELLIPSE, {})
     return Shape(
@@ -97,4 +106,5 @@ def shape_of(asset: Gaussians) -> Shape:
         depths=surfels and mode == "depth",
         adds=mode == "overdraw",
         grows=mode not in ("rings", "overdraw"),
+        linear=linear,
     )

@@ -168,6 +168,7 @@ def test_fields_without_anything_to_draw_are_not_prepared() -> None:
         baked(triplane)
 
 
+@pytest.mark.usefixtures("coarse_bricks")
 def test_a_triplane_takes_its_grids() -> None:
     triplane = small_triplane()
     parts: list[str] = []

@@ -97,6 +97,7 @@ def test_states_lead_back_and_tell(kind: str) -> None:
         asset.set_state({"colour": 1})
 
 
+@pytest.mark.usefixtures("coarse_bricks")
 @pytest.mark.parametrize("make", [gaussians, triplane])
 def test_what_was_prepared_comes_back(make: Callable[[], Asset]) -> None:
     """Neither way of the history has to prepare again what was prepared before the step."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,7 @@ def test_a_transform_is_baked_in_and_declarations_are_kept(tmp_path: Path) -> No
     asset = read(tmp_path / "a.glb")
     assert np.allclose(asset.means, 2 * splats.means)
     assert (asset.notes.antialiasing, asset.notes.kernel, asset.notes.color_space) == ("mip", "3dgs", "linear")
-    assert any("linear light" in warning for warning in asset.provenance.warnings)
+    assert asset.provenance.declared["colour space"] == "lin_rec709_display" and not asset.provenance.warnings
     flat = random_splats(50, 0, flat=True)
     flat.notes.kernel = "2dgs"
     run(save_path(flat, tmp_path / "b.glb"))
@@ -357,3 +358,22 @@ def test_any_change_of_the_description_is_read_or_refused(
         assert "\n" not in str(error)
         return
     assert all(np.isfinite(asset.bounds()).all() for asset in assets if asset.bounds() is not None)
+
+
+def test_splats_in_very_many_places_are_refused_soon(tmp_path: Path) -> None:
+    built = Builder()
+    built.splats(random_splats(5, 0))
+    built.tree["nodes"] += [{"mesh": 0}] * 20_000
+    with pytest.raises(BadFile, match="places splats 20,001 times"):
+        run(open_path(built.write(tmp_path / "a.gltf")))
+
+
+def test_a_chain_of_nodes_takes_no_square_of_its_length(tmp_path: Path) -> None:
+    built = Builder()
+    built.splats(random_splats(5, 0))
+    built.tree["nodes"] = [{"children": [index + 1]} for index in range(20_000)] + [{"mesh": 0}]
+    path = built.write(tmp_path / "a.gltf")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"scenes": [{"nodes": [0]}]}))
+    start = time.process_time()
+    (asset,) = run(open_path(path))
+    assert len(asset) == 5 and time.process_time() - start < 3

@@ -45,11 +45,11 @@ def test_which_files_are_one_sequence(tmp_path: Path) -> None:
     jump = numbered(tmp_path / "a", (1, 2), name="jump{:03}.ply")
     (tmp_path / "a" / "notes.txt").write_text("no splats")
     assert series_in(tmp_path / "a") == tuple(walk), "in the order of numbers, not of letters"
-    assert gathered([walk[2], walk[0], walk[1]]) == [(tmp_path / "a", ())]
+    assert gathered([walk[2], walk[0], walk[1]]) == [(tmp_path / "a", tuple(walk))]
     assert gathered(walk[:2]) == [(walk[0], tuple(walk[:2]))]
     assert gathered([walk[1]]) == [(walk[1], ())]
     mixed = [tmp_path / "model.glb", *jump, *walk, tmp_path / "model.glb"]
-    expected = [(mixed[0], ()), (jump[0], tuple(jump)), (tmp_path / "a", ()), (mixed[0], ())]
+    expected = [(mixed[0], ()), (jump[0], tuple(jump)), (tmp_path / "a", tuple(walk)), (mixed[0], ())]
     assert gathered(mixed) == expected
     assert series_name(tuple(walk)) == "walk" and series_name((tmp_path / "a" / "01.ply",)) == "a"
 

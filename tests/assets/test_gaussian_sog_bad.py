@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import time
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +79,33 @@ def test_bombs_are_not_unpacked(tmp_path: Path) -> None:
     refused(write_bundle(tmp_path / "a.sog", meta, files), "too large")
     files["means_u.webp"] = files["means_l.webp"]
     refused(write_bundle(tmp_path / "b.sog", meta | {"count": 1_400_000}, files), "far too few")
+
+
+def test_a_member_that_says_it_is_small_is_unpacked_no_further(tmp_path: Path) -> None:
+    meta, images = parts()
+    files = encoded(images)
+    path = tmp_path / "a.sog"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in {**files, "quats.webp": bytes(64 << 20), "meta.json": json.dumps(meta).encode()}.items():
+            archive.writestr(name, data)
+        place = archive.getinfo("quats.webp").file_size
+    content = path.read_bytes()
+    path.write_bytes(content.replace(struct.pack("<I", place), struct.pack("<I", 300)))
+    tracemalloc.start()
+    try:
+        refused(path, "damaged 'quats.webp'")
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("packed", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_archives_that_cannot_be_unpacked_in_part_are_refused(packed: int, tmp_path: Path) -> None:
+    meta, images = parts()
+    with zipfile.ZipFile(tmp_path / "a.sog", "w", packed) as archive:
+        for name, data in {**encoded(images), "meta.json": json.dumps(meta).encode()}.items():
+            archive.writestr(name, data)
+    refused(tmp_path / "a.sog", "never use")
 
 
 def test_other_damage_is_refused(tmp_path: Path) -> None:

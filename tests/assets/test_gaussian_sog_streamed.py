@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from assets.errors import BadFile, BadInput
-from assets.formats import ReadOptions, gaussian_sog, open_path, save_path
+from assets.formats import ReadOptions, gaussian_sog, open_level, open_path, save_path
 from assets.gaussians import Gaussians
 from assets.progress import Progress, run
 from tests.assets.splat_comparison import assert_within, far_apart, read, rows_of
@@ -87,6 +87,11 @@ def test_bundles_and_an_environment(tmp_path: Path) -> None:
     asset, environment = run(open_path(path), events.append)
     assert (len(asset), len(environment)) == (50, 70) and environment.name.endswith("environment")
     assert asset.provenance.declared["level"] == "1 of 1" and asset.order is not None
+    assert len(run(open_level(path, 1))) == 50, "the environment is no level"
+    with pytest.raises(BadInput, match="has no level 0"):
+        run(open_level(path, 0))
+    with pytest.raises(BadFile, match="no levels of detail any more"):
+        run(open_level(tmp_path / "a.sog", 1))
     shares = [event.fraction for event in events[1:]]
     assert shares == sorted(shares)
 
@@ -134,6 +139,13 @@ def test_no_file_outside_the_folder_is_read(name: Any, tmp_path: Path) -> None:
     write_scene(path, [], {"lods": {"0": place(0, 0, 10)}}, filenames=[name])
     run(save_path(random_splats(10, 0), tmp_path / "a.sog"))
     with pytest.raises(BadFile, match="outside its folder|where the name of a file belongs"):
+        run(open_path(path))
+
+
+def test_a_file_that_is_listed_again_and_again_is_not_read_each_time(tmp_path: Path) -> None:
+    path, tree = tmp_path / "lod-meta.json", {"children": [{"lods": {"0": place(i, 0, 10)}} for i in range(2)]}
+    write_scene(path, [random_splats(10, 0)], tree, filenames=["part_0/meta.json", "./part_0/meta.json"])
+    with pytest.raises(BadFile, match="lists a file twice"):
         run(open_path(path))
 
 

@@ -283,6 +283,18 @@ def test_what_inflates_without_end_is_not_inflated(tmp_path: Path) -> None:
     assert len(asset) == 1 and "More data follows" in asset.provenance.warnings[0]
 
 
+@pytest.mark.parametrize("version", [3, 4])
+def test_splats_that_take_no_room_are_not_believed(version: int, tmp_path: Path) -> None:
+    """A million splats of zeros, each of which is there: a small file of them would fill any memory."""
+    count, path = 1_000_000, tmp_path / "a.spz"
+    if version == 3:
+        path.write_bytes(gzip.compress(header(count=count) + bytes(20 * count)))
+    else:
+        path.write_bytes(modern(sound(count), blocks_of(count), count=count))
+    with pytest.raises(BadFile, match="not believable"):
+        run(open_path(path))
+
+
 def test_sh_of_degree_4_is_read_as_far_as_degree_3(tmp_path: Path) -> None:
     body = np.random.default_rng(0).integers(0, 256, 20 + 72, np.uint8)
     path = tmp_path / "a.spz"

@@ -14,6 +14,9 @@ from renderers.gl.framebuffer import Framebuffer
 from renderers.passes import clip_range
 from renderers.renderer import Quality, Renderer, View, renderer_for
 
+RAYS = 1024
+"""As many are cast at once."""
+
 
 def enter(target: Framebuffer) -> None:
     """What a frame promises before each step of the opaque stage."""
@@ -67,11 +70,14 @@ def cast(world: trimesh.Trimesh, camera: Camera) -> np.ndarray:
     # The rays of an orthographic camera begin in its own plane, which may cut through the mesh.
     back = 0.0 if camera.ortho_height is None else 10.0 * world.scale
     caster = trimesh.ray.ray_triangle.RayMeshIntersector(world)
-    _, ray, place = caster.intersects_id(
-        origins - back * directions, directions, multiple_hits=False, return_locations=True
-    )
     depth = np.full(len(origins), np.inf)
-    np.minimum.at(depth, ray, (camera.eye - place) @ camera.camera_to_world[:3, 2])
+    # All rays at once would take gigabytes of candidates.
+    for first in range(0, len(origins), RAYS):
+        part = slice(first, first + RAYS)
+        begins = origins[part] - back * directions[part]
+        _, ray, place = caster.intersects_id(begins, directions[part], multiple_hits=False, return_locations=True)
+        # Where none hits anything, the places come without columns.
+        np.minimum.at(depth, first + ray, (camera.eye - place.reshape(-1, 3)) @ camera.camera_to_world[:3, 2])
     return depth.reshape(camera.height, camera.width)
 
 

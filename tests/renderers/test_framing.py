@@ -60,3 +60,11 @@ def test_common_up_asks_those_who_know() -> None:
     turned = splats("z")
     turned.set_transform(np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]]))
     assert common_up([turned]) == "y"
+
+
+@pytest.mark.parametrize("far", [1e9, 4.6e18, 1e30])
+def test_a_point_far_from_the_origin_is_seen(far: float) -> None:
+    camera = framing(np.full((2, 3), far))
+    assert np.isfinite(camera.camera_to_world).all()
+    toward = np.full(3, far) - camera.eye
+    np.testing.assert_allclose(toward / np.linalg.norm(toward), -camera.camera_to_world[:3, 2], atol=1e-6)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from renderers.camera import Camera
-from renderers.splats.order import REACH, SplatOrder, back_to_front, frustum_of, seen
+from renderers.splats.order import REACH, SplatOrder, back_to_front, frustum_of
 from renderers.splats.projection import camera_matrix, diagonal_of, project
 from tests.assets.splat_files import random_splats
 
@@ -57,7 +57,7 @@ def test_more_than_one_block_is_put_together() -> None:
     order = back_to_front(positions, reaches, frustum)
     np.testing.assert_array_equal(np.sort(order), np.arange(150_000))
     assert (np.diff(positions[2, order]) > -3e-6).all()
-    indices, _ = seen(positions[:, :0], reaches[:0], frustum)
+    indices = back_to_front(positions[:, :0], reaches[:0], frustum)
     assert len(indices) == 0
 
 

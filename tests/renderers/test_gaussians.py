@@ -210,7 +210,7 @@ def test_an_asset_in_several_textures_looks_the_same(drawn, monkeypatch: pytest.
 def test_pieces_of_any_size_give_the_same_picture(drawn, monkeypatch: pytest.MonkeyPatch) -> None:
     splats = random_splats(2500)
     whole = picture(drawn(splats), CAMERA)
-    monkeypatch.setattr(gaussians_module, "_RECORDS_BYTES", 48 * 100)
+    monkeypatch.setattr(gaussians_module, "_SOFTWARE_RECORDS_BYTES", 48 * 100)
     renderer = drawn(splats)
     np.testing.assert_array_equal(picture(renderer, CAMERA), whole)
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QObject, Signal
 
 from assets.display import Setting
 from assets.errors import BadInput
 from assets.preparation import prepare
 from assets.progress import run
+from renderers.gl.lifetime import living
 from tests.small_assets import gaussians, mesh
+from tests.viewer.conftest import close_for_good, opened
 from viewer.app import make_window
 from viewer.recent_files import RecentFiles
 from viewer.session import Session
@@ -82,13 +87,31 @@ def test_layout_survives(qapp: object, config: Path) -> None:
     first = make_window()
     first.show()
     first.docks["inspector"].close()
-    first.close()
+    close_for_good(first)
     second = make_window()
     second.show()
     assert not second.docks["inspector"].isVisible() and second.docks["scene"].isVisible()
     second.reset_layout()
     assert second.docks["inspector"].isVisible()
-    second.close()
+    close_for_good(second)
+
+
+def test_a_closed_window_leaves_nothing_behind(qapp: object, config: Path, splat_file: Path, mesh_file: Path) -> None:
+    before = dict(+living)
+
+    def use() -> list[weakref.ref]:
+        window = make_window()
+        window.show()
+        opened(window, splat_file, mesh_file)
+        assert dict(+living) != before
+        close_for_good(window)
+        assert not shiboken6.isValid(window)
+        return [weakref.ref(part) for part in (window, window.viewport, window.session, *window.session.scene)]
+
+    held = use()
+    gc.collect()
+    assert len(held) == 5 and not [part for part in held if part() is not None]
+    assert dict(+living) == before
 
 
 def test_session_without_a_window(tmp_path: Path, mesh_file: Path) -> None:

@@ -19,6 +19,12 @@ MOST_MS = 50.0
 ATTEMPTS = 8
 
 
+@pytest.fixture(scope="module")
+def start_method() -> str:
+    """Workers start as they do for people, with all the work that this is for the machine."""
+    return "spawn"
+
+
 def write_large_mesh(path: Path) -> Path:
     """A binary glTF of about 100 MB: a wavy sheet of 2 M vertices with normals and 4 M triangles."""
     side = 1420

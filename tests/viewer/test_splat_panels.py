@@ -18,6 +18,7 @@ from assets.splats.doctor import examine, remedied, turned_up
 from assets.splats.spz_frame import says_frame
 from tests.assets.splat_files import random_splats
 from tests.viewer.conftest import opened, pixels, wait_settled, wait_until
+from viewer.dialogs.export import ExportDialog
 from viewer.gradual import Gradual
 from viewer.headless.info import describe, to_text
 from viewer.session import Session
@@ -238,3 +239,13 @@ def test_what_cannot_be_changed_is_said(tmp_path: Path, ill_file: Path) -> None:
     assert "none of its splats" in failures[-1] and len(asset) == 396
     run(save_path(asset, ill_file))
     assert len(run(open_path(ill_file))[0]) == 396
+
+
+def test_the_dialog_says_what_a_format_makes_of_linear_light(qapp, tmp_path: Path) -> None:
+    splats = random_splats(3)
+    for space, told in (("srgb", False), ("linear", True)):
+        splats.notes.color_space = space
+        dialog = ExportDialog(None, splats, tmp_path)
+        for index in range(dialog.formats.count()):
+            dialog.formats.setCurrentIndex(index)
+            assert ("linear light" in dialog.note.text()) == (told and dialog.chosen()[0].suffix != ".glb")

@@ -17,6 +17,13 @@ def open_files(window: Any) -> None:
         window.open_paths(names)
 
 
+def open_folder(window: Any) -> None:
+    """Asks for a folder and opens what is in it."""
+    name = QFileDialog.getExistingDirectory(window, "Open folder", window.last_folder())
+    if name:
+        window.open_paths([name])
+
+
 def open_with_decoder(window: Any) -> None:
     """Asks for planes, then for the file with their decoder."""
     planes, _ = QFileDialog.getOpenFileName(window, "Planes", window.last_folder(), "All files (*)")

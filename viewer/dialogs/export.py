@@ -88,7 +88,7 @@ class ExportDialog(QDialog):
                 break
         self.path.setText(str(path.with_name(stem + suffix)))
         if kind == self._asset.kind:
-            note = "Display settings are not part of the file."
+            note = f"{form.caveat(self._asset)} Display settings are not part of the file.".strip()
         else:
             note = f"The open asset stays what it is; the file holds a copy as {kind_name(kind)}."
         self.note.setText(f"{_about_drag(self._asset, kind)} {note}".strip())

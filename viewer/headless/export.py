@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ def export_file(request: Request) -> None:
     asset, form, conversion = _plan(assets, path)
     ours, of_conversion = _split_options(request.options, form, conversion, path)
     report_warnings([asset])
+    if conversion is None and form.caveat(asset):
+        sys.stderr.write(f"{path}: {form.caveat(asset)}\n")
     if drag:
         pull([asset], drag, request.drag)
     drive(export(asset, path, conversion.target if conversion else asset.kind, ours, of_conversion))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -24,6 +24,7 @@ from assets.gaussians import Gaussians
 from assets.splats.attributes import Attribute, Histogram, attributes, measured, spread, within
 
 from ..gradual import Gradual
+from ..view_radius import KEY, seen_with, view_radius
 from ..widgets.empty_text import EmptyText
 from ..wording import count
 from . import PanelRecord
@@ -50,6 +51,7 @@ class HistogramPanel(QStackedWidget):
         self.plot: Any = None
         self._values: np.ndarray | None = None
         self._offered: tuple[Attribute, ...] = ()
+        self._view: tuple[Any, ...] = ()
         self._work = Gradual(self)
         self._light = QTimer(self, singleShot=True, interval=LIGHT_MS)
         self._light.timeout.connect(self._light_up)
@@ -60,6 +62,7 @@ class HistogramPanel(QStackedWidget):
         scene.activated.connect(self._on_activated)
         scene.changed.connect(self._on_changed)
         window.preload.ready.connect(lambda: self._on_activated(scene.active))
+        window.viewport.drawn.connect(self._on_drawn)
 
     @property
     def complete(self) -> bool:
@@ -83,6 +86,17 @@ class HistogramPanel(QStackedWidget):
         """What happened while nobody looked."""
         super().showEvent(event)
         self._on_activated(self._session.scene.active)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Lights go out with the panel that explains them, though not behind another tab."""
+        super().hideEvent(event)
+        if not event.spontaneous():
+            QTimer.singleShot(0, self, self._leave)
+
+    def _leave(self) -> None:
+        closed = not self._window.docks["histogram"].toggleViewAction().isChecked()
+        if closed and self.asset is not None and self.asset.lit() is not None:
+            self.asset.set_highlight(None)
 
     # Building.
 
@@ -186,9 +200,18 @@ class HistogramPanel(QStackedWidget):
                 self.plot.hide_range()
             self._tell()
 
+    def _on_drawn(self) -> None:
+        """What hangs on the view is measured again once the camera rests."""
+        viewport = self._window.viewport
+        shown = self.asset is not None and self.isVisible() and self.attribute is not None and viewport.complete
+        if shown and self.attribute.key == KEY and seen_with(self.asset, viewport.camera) != self._view:
+            self._offer(keep_range=self.plot.chosen() is not None)
+
     def _offer(self, keep_range: bool = False) -> None:
         """Offers what can be known of the asset, and shows what was shown last where it still can be."""
-        self._offered = attributes(self.asset)
+        viewport = self._window.viewport
+        self._view = seen_with(self.asset, viewport.camera)
+        self._offered = (*attributes(self.asset), view_radius(viewport.camera, viewport.devicePixelRatioF()))
         labels = [entry.label for entry in self._offered]
         if labels != [self.choice.itemText(index) for index in range(self.choice.count())]:
             self.choice.clear()
@@ -298,7 +321,8 @@ class HistogramPanel(QStackedWidget):
             if not (field.hasFocus() and field.isModified()):
                 field.setText(text)
         beside = 0 if self.histogram is None else self.histogram.beside
-        why = "not above zero" if self.logarithmic.isChecked() else "not finite"
+        usual = "not above zero" if self.logarithmic.isChecked() else "not finite"
+        why = self.attribute.lacking or usual
         self.beside.setText(f"{count(beside)} {why}" if beside else "")
 
 

@@ -35,7 +35,7 @@ NAME_WIDTH = 200
 DRAWER_HEIGHT = 208
 ICONS = {
     "name": "pencil-simple", "visible": "eye", "transform": "arrows-out-cardinal", "display": "sliders-horizontal",
-    "warp": "hand-grabbing", "plan": "flow-arrow", "data": "check", "remove": "x", "add": "plus",
+    "warp": "hand-grabbing", "plan": "flow-arrow", "data": "check", "level": "stack", "remove": "x", "add": "plus",
     "group": "list-bullets",
 }  # fmt: skip
 """By the families of edits; others get that of a group."""

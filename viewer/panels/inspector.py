@@ -29,6 +29,7 @@ NOTHING_OPEN = "Facts and display settings of the active asset appear here."
 NOTHING_ACTIVE = "No asset is active. Click one in the list, or in the viewport with the Select tool (Q)."
 GPU_MEMORY = "on the GPU"
 DISPLAY, OVERVIEW = "Display", "Overview"
+LEVEL = "level of detail"
 LABEL_WIDTH = 132
 SLICE_SECONDS = 0.005
 LATER_MS = 80
@@ -64,6 +65,7 @@ class Inspector(QStackedWidget):
         window.viewport.drawn.connect(self._tell_gpu_memory)
         window.preload.ready.connect(self._later.start)
         window.splats.changed.connect(self._on_advice)
+        window.jobs.changed.connect(self._on_task)
 
     @property
     def filled(self) -> bool:
@@ -91,6 +93,17 @@ class Inspector(QStackedWidget):
         if self._asset is not None and self._window.splats.advice(self._asset) != self._advice:
             self._soon.start()
 
+    def _on_task(self, _: Any) -> None:
+        """Another level may be on its way, or given up."""
+        row = self._level_row()
+        if row is not None and row.value() != self._window.splats.level(self._asset):
+            self._soon.start()
+
+    def _level_row(self) -> Any:
+        """The row with the level of detail, or None."""
+        shown = self.root is not None and self._asset is not None and DISPLAY in self.root.names
+        return self.root.child(DISPLAY).names.get(LEVEL) if shown else None
+
     def _begin(self) -> None:
         """Starts to make the rows of the active asset."""
         asset = self._asset
@@ -116,6 +129,8 @@ class Inspector(QStackedWidget):
         asset = self._asset
         self._advice = self._window.splats.advice(asset)
         groups = _groups(asset, self._window.viewport.gpu_bytes(asset), self._advice)
+        if asset.provenance.levels:
+            groups[0][1].insert(1, _level(asset.provenance.levels, self._window.splats.level(asset)))
         self._marks = marked(asset) if any(title in SECTIONS for title, _ in groups) else {}
         return groups
 
@@ -255,6 +270,9 @@ class Inspector(QStackedWidget):
                 self._quiet = True
                 parameter.setValue(present(self._asset, parameter.name()))
                 self._quiet = False
+        elif parameter.name() == LEVEL:
+            self._window.splats.read_level(self._asset, value)
+            self._soon.start()
         elif not self._session.set_display(self._asset, parameter.name(), value):
             self._tell_display()
 
@@ -262,7 +280,7 @@ class Inspector(QStackedWidget):
         """Shows the values of the display as they are now."""
         if self.root is None or self._quiet or DISPLAY not in self.root.names:
             return
-        rows = {child.name(): child for child in self.root.child(DISPLAY).children()}
+        rows = {child.name(): child for child in self.root.child(DISPLAY).children() if child.name() != LEVEL}
         settings = {entry.name: entry for entry in self._asset.settings()}
         if rows.keys() != settings.keys() or _choices(rows) != list(settings["mode"].choices):
             # What else can be set depends on the mode.
@@ -324,6 +342,14 @@ def _choices(rows: dict[str, Any]) -> list[str]:
 
 def _fact(label: str, text: str) -> dict:
     return {"name": label, "title": label, "type": "fact", "value": text, "readonly": True}
+
+
+def _level(levels: tuple[int, ...], level: int | None) -> dict:
+    """The choice of a level of detail."""
+    shown = {str(one) if place else f"{one} (finest)": one for place, one in enumerate(levels)}
+    tip = "How fine the splats are; another level is read from the file"
+    described = {"name": LEVEL, "title": "Level", "tip": tip, "type": "list", "limits": shown, "default": levels[0]}
+    return described if level == levels[0] else described | {"value": level}
 
 
 def _parameter(entry: Setting, display: Any) -> dict:

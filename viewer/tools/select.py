@@ -24,7 +24,7 @@ TOOL = ToolRecord(
     title="Select",
     icon="cursor",
     key="Q",
-    tooltip="Click an asset to make it the active one",
+    tooltip="Click an asset to make it the active one; a splat tells its values",
     bindings=(
         Binding(Gesture.CLICK, "left", "activate", "select asset"),
         Binding(Gesture.DRAG, "left", "orbit", "orbit", hint=False),

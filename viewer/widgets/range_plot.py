@@ -15,8 +15,12 @@ from PySide6.QtGui import QColor, QFont
 from assets.splats.attributes import Histogram
 
 from ..theme import role
+from ..wording import count
 
 AXIS_TEXT_PX = 11
+_MOST_POWERS = 4
+"""Powers of ten that an axis has between which there is room for more numbers."""
+_FEWEST_TICKS, _MOST_TICKS = 3, 12
 
 
 class _Ground(pg.ViewBox):
@@ -43,11 +47,29 @@ class _PowerAxis(pg.AxisItem):
 
     logarithmic = False
 
+    def tickValues(self, low: float, high: float, size: float) -> list[tuple[float, list[float]]]:
+        """pyqtgraph calls this for the places of its ticks: 1, 2, 5 and 10 of each power where that leaves enough."""
+        powers = range(int(np.floor(low)), int(np.ceil(high)) + 1)
+        steps = (1,) if high - low > _MOST_POWERS else (1, 2, 5)
+        places = [power + float(np.log10(step)) for power in powers for step in steps]
+        places = [place for place in places if low <= place <= high]
+        if not self.logarithmic or len(places) < _FEWEST_TICKS:
+            return super().tickValues(low, high, size)
+        return [(1.0, places[:: -(-len(places) // _MOST_TICKS)])]
+
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """pyqtgraph calls this for the texts of its ticks."""
         if not self.logarithmic:
             return [text.replace("-", "−") for text in super().tickStrings(values, scale, spacing)]
         return [f"{10.0**value:.3g}".replace("-", "−") for value in values]
+
+
+class _CountAxis(pg.AxisItem):
+    """An axis of numbers of splats, written as everywhere."""
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """pyqtgraph calls this for the texts of its ticks."""
+        return [count(round(value)) if float(value).is_integer() else "" for value in values]
 
 
 class RangePlot(pg.PlotWidget):
@@ -59,7 +81,7 @@ class RangePlot(pg.PlotWidget):
     def __init__(self) -> None:
         self._ground = _Ground(enableMenu=False)
         self._axis = _PowerAxis("bottom")
-        super().__init__(viewBox=self._ground, axisItems={"bottom": self._axis})
+        super().__init__(viewBox=self._ground, axisItems={"bottom": self._axis, "left": _CountAxis("left")})
         self.setAccessibleName("Histogram")
         self.setMenuEnabled(False)
         self.hideButtons()
@@ -68,6 +90,7 @@ class RangePlot(pg.PlotWidget):
         for name in ("left", "bottom"):
             self.getAxis(name).enableAutoSIPrefix(False)
         self.getAxis("left").setWidth(56)
+        self.getPlotItem().layout.setContentsMargins(0, AXIS_TEXT_PX // 2 + 1, 0, 0)  # for half of the highest number
         self._bars = pg.PlotCurveItem([0.0, 1.0], [0.0], stepMode="center", fillLevel=0.0)
         self.addItem(self._bars)
         self._region = pg.LinearRegionItem(movable=True)

@@ -20,17 +20,18 @@ class Preload(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.done = False
+        self.done = self._over = False
         self._thread = threading.Thread(target=self._import, name="preload", daemon=True)
         self._imported.connect(self._on_imported, Qt.ConnectionType.QueuedConnection)
 
     def start(self) -> None:
         """Begins; a second call changes nothing."""
-        if not self._thread.is_alive() and not self.done:
+        if not self._thread.is_alive() and not self.done and not self._over:
             self._thread.start()
 
     def wait(self) -> None:
-        """Returns when the thread is over, so that it never outlives the application."""
+        """Returns when the thread is over, so that it never outlives the application; from now on none begins."""
+        self._over = True
         if self._thread.is_alive():
             self._thread.join(10)
 

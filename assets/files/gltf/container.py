@@ -1,7 +1,8 @@
 """The outside of a glTF file: JSON, buffers and typed arrays, each checked against the bytes that are really there.
 
 Written after the glTF 2.0 specification, sections 3.6 (binary data) and 4 (GLB). Draco replaces accessors that have no
-bytes of their own (KHR_draco_mesh_compression); `Container.array` never makes up zeros for those.
+bytes of their own (KHR_draco_mesh_compression); `Container.array` never makes up zeros for those. Buffer views that are
+compressed with meshopt are unpacked, so that nobody else knows of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from ...errors import BadFile
 from ..companions import Companions
+from . import meshopt
 
 MAGIC = b"glTF"
 _JSON, _BIN = 0x4E4F534A, 0x004E4942
@@ -36,8 +38,13 @@ SUPPORTED_IF_REQUIRED = {
     "KHR_gaussian_splatting_compression_spz",
     "KHR_spz_gaussian_splats_compression",
     "KHR_spz_compression",
+    *meshopt.EXTENSIONS,
 }
 """Extensions that a file may require. Other materials (KHR_materials_*) fall back to the core one."""
+
+
+_MOST_UNPACKED, _MOST_GROWTH = 256 << 20, 100
+"""What all compressed buffer views together may unpack to: at most so many bytes, or so many times their own."""
 
 
 class Container:
@@ -46,16 +53,21 @@ class Container:
     def __init__(self, path: Path, companions: Companions) -> None:
         self.path, self.companions = path, companions
         self.tree, self._chunk = _open(path)
+        self._lists: dict[str, list[dict[str, Any]]] = {}
         self._buffers: dict[int, bytes] = {}
         self._arrays: dict[int, np.ndarray] = {}
+        self._unpacked: dict[int, memoryview] = {}
+        self._packed_bytes = 0
         self._check_version()
 
     def entries(self, name: str) -> list[dict[str, Any]]:
         """A top-level list of the file ("nodes", "meshes", …), empty where it has none."""
-        found = self.tree.get(name, [])
-        if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
-            raise BadFile(self.path, f"is damaged ({name!r} is not a list of objects)")
-        return found
+        if name not in self._lists:  # looked through once, as files of 20,000 nodes ask for each of them
+            found = self.tree.get(name, [])
+            if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+                raise BadFile(self.path, f"is damaged ({name!r} is not a list of objects)")
+            self._lists[name] = found
+        return self._lists[name]
 
     def entry(self, name: str, index: Any) -> dict[str, Any]:
         """One entry of a top-level list. Raises BadFile for an index that does not exist."""
@@ -65,8 +77,19 @@ class Container:
         return found[index]
 
     def view(self, index: Any) -> memoryview:
-        """The bytes of a buffer view. Raises BadFile where they lie outside the buffer."""
+        """The bytes of a buffer view, unpacked. Raises BadFile where they lie outside the buffer or are damaged."""
         view = self.entry("bufferViews", index)
+        extensions = view.get("extensions")
+        if isinstance(extensions, dict):
+            packed = next((extensions[name] for name in meshopt.EXTENSIONS if name in extensions), None)
+            if isinstance(packed, dict):
+                if index not in self._unpacked:
+                    self._unpacked[index] = self._unpack(packed, index)
+                return self._unpacked[index]
+        return self._part(view, index)
+
+    def _part(self, view: dict[str, Any], index: Any) -> memoryview:
+        """The bytes of a buffer that a view, or its extension, points at."""
         buffer = self._buffer(view.get("buffer"))
         start, length = self._count(view, "byteOffset", 0), self._count(view, "byteLength")
         if start + length > len(buffer):
@@ -74,6 +97,19 @@ class Container:
                 self.path, f"is damaged or incomplete (bufferViews[{index}] ends behind its {len(buffer)} bytes)"
             )
         return memoryview(buffer)[start : start + length]
+
+    def _unpack(self, packed: dict[str, Any], index: Any) -> memoryview:
+        """What a view that is compressed with meshopt holds."""
+        data = bytes(self._part(packed, index))
+        try:
+            layout = meshopt.read_layout(packed)
+            self._packed_bytes += len(data)
+            total = layout.nbytes + sum(map(len, self._unpacked.values()))
+            if total > max(_MOST_UNPACKED, _MOST_GROWTH * self._packed_bytes):
+                raise BadFile(self.path, f"would unpack to {total >> 20} MiB, which is not believable")
+            return meshopt.decode(layout, data)
+        except ValueError as error:
+            raise BadFile(self.path, f"is damaged (the compressed bufferViews[{index}] {error})") from error
 
     def array(self, index: Any) -> np.ndarray:
         """An accessor as (count, width), in its own type. Raises BadFile where its bytes are missing."""
@@ -144,8 +180,8 @@ class Container:
 
     @property
     def buffer_bytes(self) -> int:
-        """How many bytes of buffers were read so far."""
-        return sum(map(len, self._buffers.values()))
+        """How many bytes of buffers were read so far, and unpacked."""
+        return sum(map(len, (*self._buffers.values(), *self._unpacked.values())))
 
     def _buffer(self, index: Any) -> bytes:
         if index not in self._buffers:

@@ -49,6 +49,9 @@ FRAMES = {"-y": frames.PLY, "y": FRAME, "z": "LBU", "-z": "LFD"}
 
 COLOR_SPACES = {"srgb": "srgb_rec709_display", "linear": "lin_rec709_display"}
 
+_MOST_PLACES = 500
+"""Each becomes an asset of its own, and a row in the list of them."""
+
 _MOST_BYTES, _MOST_GROWTH = 256 << 20, 40
 """What splats that are placed again and again may take in memory: at most so much, or so many times their buffers."""
 
@@ -76,6 +79,8 @@ def read_splats(
 
     Raises BadFile where they are damaged, or flattened by their node.
     """
+    if len(placed) > _MOST_PLACES:
+        raise BadFile(container.path, f"places splats {len(placed):,} times; Triptych takes at most {_MOST_PLACES}")
     read: dict[int, Gaussians] = {}
     assets: list[Asset] = []
     held = 0
@@ -180,9 +185,6 @@ class _Primitive:
             self.provenance.declared["colour space"] = space[:80]
         if space == COLOR_SPACES["linear"]:
             splats.notes.color_space = "linear"
-            self.provenance.warnings.append(
-                f"{self.name!r} was trained in linear light; its colours are shown as stored, darker than meant."
-            )
         kernel = self._base.get("kernel", "ellipse")
         if kernel != "ellipse":
             self.provenance.warnings.append(
