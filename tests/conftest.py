@@ -105,7 +105,7 @@ def qapp_args(display: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _no_thread_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test of the window ends with the threads that it began with, but for the pool that splats are painted by."""
+    """A test of the window ends with the threads that it began with, but for those that share the drawing."""
     if "viewer" not in request.path.relative_to(ROOT).parts:
         yield
         return
@@ -119,7 +119,7 @@ def _no_thread_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def _is_left(thread: threading.Thread) -> bool:
-    return thread.is_alive() and not thread.name.startswith("splat tiles_")
+    return thread.is_alive() and not thread.name.startswith("drawing_")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import BadFile
 
-MOST_STEPS = 1_500_000
+MOST_STEPS = 1_000_000
 """Of all pickles of a checkpoint together. A tensor takes about fifty."""
 
 _LONGEST_NAME, _LONGEST_WORD = 500, 20_000

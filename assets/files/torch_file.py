@@ -83,10 +83,10 @@ def is_torch(head: bytes) -> bool:
 
 def open_torch(path: Path) -> Tensors:
     """The tensors in a checkpoint by their dotted names ("state_dict.decoder.weight"). Raises BadFile."""
-    import torch
-
     zipped = _check_container(path)
     _check_pickles(path, zipped)
+    import torch  # takes seconds, which a file that is refused needs not wait for
+
     try:
         with torch.serialization.safe_globals(_STAND_INS):
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)

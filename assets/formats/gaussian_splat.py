@@ -46,8 +46,12 @@ def load(path: Path, options: ReadOptions) -> Job[list[Asset]]:
     sh = np.empty((count, 1, 3), np.float32)
     with path.open("rb") as file:
         for start in range(0, count, _ROWS):
-            block = np.fromfile(file, ROW, min(_ROWS, count - start))
-            rows = slice(start, start + len(block))
+            rows = slice(start, min(start + _ROWS, count))
+            block = np.fromfile(file, ROW, rows.stop - start)
+            if start + len(block) < rows.stop:
+                raise BadFile(
+                    path, f"ends after {start + len(block):,} of {count:,} splats; it became shorter meanwhile"
+                )
             means[rows], log_scales[rows] = block["means"], logarithms(block["scales"])
             rotations[rows] = (block["rotation"].astype(np.float32) - 128) / 128
             sh[rows, 0] = (block["color"][:, :3] / np.float32(255) - np.float32(0.5)) / np.float32(C0)

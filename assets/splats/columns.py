@@ -120,7 +120,7 @@ class SplatColumns:
     def _find_places(self) -> list[tuple[np.ndarray, slice, slice | list[int]]]:
         """Where columns go: an array in two dimensions, places in its rows, and the columns of the file."""
         terms = self.rest // 3
-        sh = self.sh.reshape(len(self.sh), -1)
+        sh = self.sh.reshape(len(self.sh), 3 * self.sh.shape[1])
         found = [
             (self.means, slice(None), MEANS),
             (self.log_scales, slice(None), SCALES[: self.flat]),

@@ -41,16 +41,26 @@ def sh_signs(signs: tuple[float, float, float], degree: int) -> np.ndarray:
     return np.array(factors, np.float32)
 
 
+def sign_factors(signs: tuple[float, float, float], degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What means (3,), rotations (4,) and SH (K,1) are multiplied with when the axes take `signs`, f32."""
+    x, y, z = signs
+    turned = np.array([1, y * z, x * z, x * y], np.float32)
+    return np.array(signs, np.float32), turned, sh_signs(signs, degree)[:, None]
+
+
+def signs_between(source: str, target: str) -> tuple[float, float, float] | None:
+    """The signs that the axes take on the way from one frame to another; None where axes change places."""
+    matrix = between(source, target)
+    return tuple(np.diag(matrix)) if np.array_equal(np.abs(matrix), np.eye(3)) else None
+
+
 def flipped(gaussians: Gaussians, signs: tuple[float, float, float], in_place: bool = False) -> Gaussians:
     """A copy whose axes have taken `signs` (each 1 or −1), exactly. It shares what doesn't change, its place in the
     world among it; the order in which splats matter stays. in_place: write into the arrays that change, which saves
     memory where nobody else has them yet."""
-    x, y, z = signs
-    axes = np.array(signs, np.float32)
-    turned = np.array([1, y * z, x * z, x * y], np.float32)
+    factors = axes, _, _ = sign_factors(signs, gaussians.sh_degree)
     extra = dict(gaussians.extra)
     extra |= {name: extra[name] * sign for name, sign in zip(_NORMALS, axes, strict=True) if name in extra}
-    factors = (axes, turned, sh_signs(signs, gaussians.sh_degree)[:, None])
     arrays = (gaussians.means, gaussians.rotations, gaussians.sh)
     with np.errstate(invalid="ignore"):  # a damaged file may bring NaN along
         means, rotations, sh = (
@@ -82,12 +92,12 @@ def spz_flipped(gaussians: Gaussians) -> Gaussians:
 def converted(gaussians: Gaussians, source: str, target: str, in_place: bool = False) -> Job[Gaussians]:
     """A job that returns splats of the frame `source` in the frame `target`; themselves where it is the same.
     in_place: its arrays may be written into."""
-    matrix = between(source, target)
-    if np.array_equal(matrix, np.eye(3)):
+    if source == target:
         return gaussians
     yield Progress(0, 1, "Turning splats")
-    if np.array_equal(np.abs(matrix), np.eye(3)):
-        return flipped(gaussians, tuple(np.diag(matrix)), in_place)
+    signs = signs_between(source, target)
+    if signs is not None:
+        return flipped(gaussians, signs, in_place)
     whole = np.eye(4)
-    whole[:3, :3] = matrix
+    whole[:3, :3] = between(source, target)
     return (yield from baked(gaussians, whole))

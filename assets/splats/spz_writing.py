@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..cores import threads
 from ..gaussians import Gaussians
 from ..progress import Job, Progress
 from . import packing, spz
@@ -81,7 +82,7 @@ def _write_modern(splats: Gaussians, file: BinaryIO, header: bytes, records: byt
     sizes = []
     for number, block in enumerate(blocks):
         size, begin = block[0] * len(splats), file.tell()
-        packer = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compressobj(size=size)
+        packer = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, threads=threads()).compressobj(size=size)
         for rows, text, make in _pieces(splats, [block]):
             file.write(packer.compress(make(rows).tobytes()))
             yield Progress(number + text.fraction, len(blocks), text.text)

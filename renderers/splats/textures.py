@@ -8,7 +8,9 @@ for are left out.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import numpy as np
 from OpenGL import GL
@@ -20,6 +22,7 @@ from ..gl.context import capabilities
 from ..gl.program import Program
 from ..gl.texture import Texture
 from ..skinning import BINDING_TEXELS, packed
+from ..threads import pool
 from .order import REACH
 from .packing import SHAPE_WORDS, largest_of, pack
 
@@ -31,6 +34,8 @@ LAYOUT = {"SPLATS_PER_ROW": SPLATS_PER_ROW, "SHAPE_TEXELS": SHAPE_TEXELS, "BINDI
 _MOST_CHUNKS = 4
 _LARGEST_TEXTURE = 1 << 30
 _ROWS_AT_ONCE = 4
+_AHEAD = 4
+"""Parts that threads pack while one is uploaded."""
 _BINDING_ROWS_AT_ONCE = 16
 
 
@@ -47,7 +52,8 @@ class SplatTextures:
         self.chunks = max(1, -(-self.count // self.per_chunk))
         self.positions = np.empty((3, self.count), np.float32)
         self.reaches = np.empty(self.count, np.float32)
-        self.filled = 0
+        self.filled = self._begun = 0
+        self._packing: deque[tuple[slice, Future]] = deque()
         self._shapes: list[Texture] = []
         self._colors: list[Texture] = []
         self._bindings: list[Texture] = []
@@ -85,26 +91,33 @@ class SplatTextures:
             self._upload(asset, chunk, inside)
 
     def _upload(self, asset: Gaussians, chunk: int, inside: int) -> None:
-        """Fills whole rows of the chunk's textures, from its splat `inside` on."""
-        start = self.filled
-        end = min(start + _ROWS_AT_ONCE * SPLATS_PER_ROW, self.count, (chunk + 1) * self.per_chunk)
-        part = slice(start, end)
-        rows = self.rows(part)
-        height = -(-(end - start) // SPLATS_PER_ROW)
-        shapes = np.zeros((height * SPLATS_PER_ROW, SHAPE_WORDS), np.uint32)
-        colors = np.zeros((height * SPLATS_PER_ROW, 4 * self.color_texels), np.uint32)
-        taken = slice(0, end - start)
+        """Fills whole rows of the chunk's textures, from its splat `inside` on. Threads pack what comes next."""
+        while len(self._packing) < _AHEAD and self._begun < self.count:
+            end = min(self._begun + _ROWS_AT_ONCE * SPLATS_PER_ROW, self.count)
+            end = min(end, (self._begun // self.per_chunk + 1) * self.per_chunk)
+            part = slice(self._begun, end)
+            self._packing.append((part, pool().submit(self._packed, asset, part)))
+            self._begun = end
+        part, packed = self._packing.popleft()
+        shapes, colors = packed.result()
+        place = (0, inside // SPLATS_PER_ROW)
+        self._shapes[chunk].write(shapes.reshape(-1, SPLATS_PER_ROW * SHAPE_TEXELS, 4), place)
+        self._colors[chunk].write(colors.reshape(-1, SPLATS_PER_ROW * self.color_texels, 4), place)
+        self.filled = part.stop
+
+    def _packed(self, asset: Gaussians, part: slice) -> tuple[np.ndarray, np.ndarray]:
+        """The words of shape and of colour of whole rows that hold this part, whose places are noted."""
+        rows, count = self.rows(part), part.stop - part.start
+        room = -(-count // SPLATS_PER_ROW) * SPLATS_PER_ROW
+        shapes, colors = (np.zeros((room, words), np.uint32) for words in (SHAPE_WORDS, 4 * self.color_texels))
         scales, opacities = asset.drawn(rows)
-        means, words = asset.means[rows], colors[taken, : asset.sh.shape[1]]
+        means, words = asset.means[rows], colors[:count, : asset.sh.shape[1]]
         # Twice as fast as an index, but it copies all of an array that does not lie in one piece.
         sh = np.take(asset.sh, rows, 0) if asset.sh.flags.c_contiguous else asset.sh[rows]
-        pack(means, scales, asset.rotations[rows], opacities, sh, shapes[taken], words)
-        place = (0, inside // SPLATS_PER_ROW)
-        self._shapes[chunk].write(shapes.reshape(height, -1, 4), place)
-        self._colors[chunk].write(colors.reshape(height, -1, 4), place)
+        pack(means, scales, asset.rotations[rows], opacities, sh, shapes[:count], words)
         self.positions[:, part] = means.T
         self.reaches[part] = REACH * largest_of(scales)
-        self.filled = end
+        return shapes, colors
 
     def upload_binding(self, binding: Binding) -> Iterator[None]:
         """Fills textures with the nodes of all splats, in slices. Those that are there are written over."""

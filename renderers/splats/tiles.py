@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from OpenGL import GL
 
-from assets.fields.cores import threads
+from assets.cores import threads
 
 from ..gl.buffer import VertexArray
 from ..gl.context import capabilities
 from ..gl.program import Program
 from ..gl.texture import Texture
+from ..threads import pool
 
 if TYPE_CHECKING:
     from ..native import Compiled
@@ -56,11 +57,6 @@ def _compiled() -> Compiled | None:
     except (ImportError, OSError):
         return None
     return compiled()
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads(), thread_name_prefix="splat tiles")
 
 
 class TilePicture:
@@ -118,7 +114,7 @@ def _shared(work: Callable[[int, int], None], starts: np.ndarray) -> list[Future
     starts[t] … starts[t + 1]."""
     ends = np.searchsorted(starts, np.linspace(0, starts[-1], _RANGES_PER_THREAD * threads() + 1)[1:-1])
     edges = [0, *sorted({int(end) for end in ends}), len(starts) - 1]
-    return [_pool().submit(work, first, last) for first, last in pairwise(edges) if first < last]
+    return [pool().submit(work, first, last) for first, last in pairwise(edges) if first < last]
 
 
 class TileLayer:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from assets.errors import BadFile
-from assets.formats import save_path
+from assets.formats import open_path, save_path
 from assets.formats.gaussian_splat import ROW
 from assets.gaussians import Gaussians
 from assets.progress import run
@@ -125,3 +126,13 @@ def test_another_format_under_this_name_is_read_as_what_it_is(tmp_path: Path) ->
     path = tmp_path / "a.splat"
     path.write_bytes((DATA / "big200.ply").read_bytes())
     assert read(path).sh_degree == 3
+
+
+def test_a_file_that_gets_shorter_meanwhile_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.splat"
+    run(save_path(random_splats(200_000, 0), path))
+    job = open_path(path)
+    with pytest.raises(BadFile, match="shorter meanwhile"):
+        for event in job:
+            if event.done > 0:
+                os.truncate(path, 32 * 70_000)

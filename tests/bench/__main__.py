@@ -164,7 +164,8 @@ def display() -> list[str]:
 def run(command: list[str], more: list[str] | None = None) -> dict[str, float] | str:
     """What a measuring process printed, or why it did not."""
     command = [*command, repr(time.time()), *(more or [])]
-    env = {"OMP_NUM_THREADS": "1", **os.environ}
+    # As on anybody's machine, modules are compiled to bytecode once.
+    env = {"OMP_NUM_THREADS": "1", **os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     try:
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=LONGEST_S)
     except subprocess.TimeoutExpired:

@@ -189,6 +189,22 @@ def test_an_spz_is_flipped_and_the_next_one_too(window: MainWindow, tmp_path: Pa
     assert window.settings.values.spz_frame == "rub" and np.array_equal(asset.means, means)
 
 
+def test_what_is_flipped_comes_into_the_picture_again(window: MainWindow, tmp_path: Path) -> None:
+    """It turns about the origin, which may lie far from what is seen."""
+    splats, path = random_splats(60, 1), tmp_path / "a.spz"
+    splats.means += np.float32([0, 40, 0])
+    run(save_path(splats, path))
+    (asset,) = opened(window, path)
+    for command in ("edit.flip_spz", "edit.undo"):
+        before = says_frame(asset)
+        window.do(command)
+        wait_until(lambda before=before: says_frame(asset) != before)
+        wait_settled(window)
+        middle = np.append(asset.local_bounds().mean(0), 1)
+        place = window.viewport.camera.view_matrix() @ asset.transform @ middle
+        assert abs(place[:2]).max() < 0.1 * -place[2], "before the camera, in the middle"
+
+
 def desk(tmp_path: Path) -> tuple[Session, SplatDesk, list[str]]:
     """A desk without a window, that does everything at once, and what fails."""
     session, failures = Session(), []

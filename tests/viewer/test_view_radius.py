@@ -54,3 +54,33 @@ def test_it_is_measured_again_where_the_camera_rests(window: MainWindow, tmp_pat
     wait_settled(window)
     assert np.isfinite(panel._values).any()
     assert np.count_nonzero(asset.lit()) != lit, "the range stays, so others are lit"
+
+
+def test_lights_go_out_with_the_panel(window: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "a.ply"
+    run(save_path(random_splats(300, 0), path))
+    (asset,) = opened(window, path)
+    panel = window.panel("histogram")
+    wait_until(lambda: panel.histogram is not None and panel.complete)
+    asset.set_highlight(np.ones(300, bool))
+    window.panel("doctor")
+    wait_settled(window)
+    assert asset.lit() is not None, "behind another tab it is still there"
+    window.panel("histogram")
+    window.docks["histogram"].close()
+    wait_until(lambda: asset.lit() is None)
+
+
+def test_numbers_along_a_logarithmic_axis_are_round(window: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "a.ply"
+    run(save_path(random_splats(300, 0), path))
+    opened(window, path)
+    panel = window.panel("histogram")
+    wait_until(lambda: panel.histogram is not None and panel.complete)
+    axis = panel.plot.getAxis("bottom")
+    panel.show_attribute("largest")
+    wait_until(lambda: panel.complete)
+    for low, high in ((-2.3, 0.4), (-0.2, 1.1), (-9.0, 3.0)):
+        places = [place for _, found in axis.tickValues(low, high, 700) for place in found]
+        texts = axis.tickStrings(places, 1.0, 1.0)
+        assert 3 <= len(texts) <= 12 and all(text.strip("0.")[0] in "125" for text in texts), texts

@@ -107,13 +107,18 @@ class ExportDialog(QDialog):
                 continue
             choices = conversion.choices.get(name, ()) if conversion else ()
             self._fields[name] = field = _field(help, choices)
-            self._form.insertRow(self._form.rowCount() - 1, name.replace("_", " ").capitalize(), field)
+            self._form.insertRow(self._form.rowCount() - 1, _title(name), field)
 
     def _browse(self) -> None:
         form, _, suffix = self._targets[self.formats.currentIndex()]
         name, _ = QFileDialog.getSaveFileName(self, "Save as", self.path.text(), f"{form.name} (*{suffix})")
         if name:
             self.path.setText(name if name.lower().endswith(suffix) else name + suffix)
+
+
+def _title(option: str) -> str:
+    """An option for people: "Position bits", "SH bits"."""
+    return option.replace("_", " ").capitalize().replace("Sh ", "SH ")
 
 
 def _about_drag(asset: Asset, target: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
+from assets.splats.doctor import Finding
+
 from ..wording import count
 from .notice_bar import NoticeBar
 
@@ -25,11 +27,15 @@ class HealthBar(NoticeBar):
         """Says what is wrong, or is gone."""
         found = self._window.splats.alarming
         if found:
-            told = "; ".join(
-                f"{finding.title[:1].lower()}{finding.title[1:]}: {count(finding.count)}" for finding in found
-            )
-            self.text.setText(f"{self._window.splats.active.name} may be damaged. {told[:1].upper()}{told[1:]}.")
+            self.text.setText(self._said(found))
         if bool(found) != self.isVisibleTo(self.parentWidget()) or found:
             self.setVisible(bool(found))
             self.raise_()
             self.parentWidget().place()
+
+    def _said(self, found: list[Finding]) -> str:
+        name = self._window.splats.active.name
+        if all(finding.key == "up_axis" for finding in found):
+            return f"{name} may stand on its head or lie on its side. {found[0].detail}"
+        told = "; ".join(f"{finding.title[:1].lower()}{finding.title[1:]}: {count(finding.count)}" for finding in found)
+        return f"{name} may be damaged. {told[:1].upper()}{told[1:]}."

@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import numpy as np
 
-from ..cores import pool, threads
+from ...cores import pool, threads
 from .effort import Effort
 from .grid import BRICK, BrickGrid
 from .lattice import Lattice, corners, grown, maxima

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from ..cores import pool
+from ...cores import pool
 from ..decoder import Field
 
 

@@ -1,5 +1,5 @@
-"""How many threads share long work on a field, and how: each with one torch thread, so that none waits for another at
-the barrier that ends every small matrix product of torch's own threads."""
+"""How many threads share long work, and how: each with one torch thread, so that none waits for another at the barrier
+that ends every small matrix product of torch's own threads."""
 
 from __future__ import annotations
 
