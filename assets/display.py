@@ -13,8 +13,8 @@ from .errors import BadInput
 
 @dataclass(frozen=True)
 class Setting:
-    """One displayed value: its name in code, its label and help for people, its domain, and whether it is set by a
-    slider that shows each value at once."""
+    """One displayed value: its name in code, its label and help for people, its domain, whether it is set by a slider
+    that shows each value at once, and whether equal steps of that are equal factors."""
 
     name: str
     label: str
@@ -26,6 +26,7 @@ class Setting:
     unit: str = ""
     choices: tuple[str, ...] = ()
     slider: bool = False
+    factors: bool = False
 
     def check(self, value: Any) -> Any:
         """`value` in the type of the default. Raises BadInput where it lies outside the domain."""
@@ -44,7 +45,7 @@ class Setting:
 
 
 def setting(default: Any, label: str, help: str, **domain: Any) -> Any:
-    """A dataclass field that is a `Setting`; `domain` is any of low, high, step, unit, choices, slider."""
+    """A dataclass field that is a `Setting`; `domain` is any other field of that."""
     return field(default=default, metadata={"setting": dict(label=label, help=help, default=default, **domain)})
 
 

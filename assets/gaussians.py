@@ -56,6 +56,7 @@ class GaussiansDisplay(Display):
         step=1.0,
         unit="px",
         slider=True,
+        factors=True,
     )
 
 

@@ -265,3 +265,17 @@ def test_the_dialog_says_what_a_format_makes_of_linear_light(qapp, tmp_path: Pat
         for index in range(dialog.formats.count()):
             dialog.formats.setCurrentIndex(index)
             assert ("linear light" in dialog.note.text()) == (told and dialog.chosen()[0].suffix != ".glb")
+
+
+def test_a_slider_goes_by_factors_where_small_values_matter_as_much(qtbot) -> None:
+    from viewer.widgets.slider_row import SliderAndNumber
+
+    row = SliderAndNumber("Largest radius", "", factors=True)
+    qtbot.addWidget(row)
+    row.set_range(1.0, 2048.0)
+    row.slider.setValue(row.slider.maximum() // 2)
+    assert row.value() == pytest.approx(2048**0.5)
+    row.setValue(8.0)
+    assert row.slider.value() == pytest.approx(row.slider.maximum() * 3 / 11, abs=1)
+    row.slider.setValue(row.slider.maximum())
+    assert row.value() == 2048.0

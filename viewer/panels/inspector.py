@@ -364,7 +364,7 @@ def _parameter(entry: Setting, display: Any) -> dict:
         return described | {"type": "bool"}
     if entry.slider:
         limits = {"limits": [entry.low, entry.high], "whole": isinstance(entry.default, int)}
-        return described | {"type": "slider and number"} | limits
+        return described | {"type": "slider and number", "factors": entry.factors} | limits
     if isinstance(entry.default, (int, float)):
         described |= {"type": type(entry.default).__name__, "limits": [entry.low, entry.high]}
         described |= {"step": entry.step or 1, "suffix": entry.unit, "siPrefix": False, "decimals": 6}

@@ -5,6 +5,7 @@ Importing this imports pyqtgraph; the inspector does it when it is first filled.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pyqtgraph.parametertree import Parameter, registerParameterType
@@ -24,14 +25,15 @@ MOST_DECIMALS = 8
 
 class SliderAndNumber(QWidget):
     """A slider over a range of numbers, and a field for the number itself, which may lie outside of it. whole: whether
-    they are whole numbers; then each is a place of the slider."""
+    they are whole numbers; then each is a place of the slider. factors: whether equal steps of the slider are equal
+    factors."""
 
     sigChanged = Signal(object)  # noqa: N815  pyqtgraph's name
 
-    def __init__(self, label: str, tip: str, whole: bool = False) -> None:
+    def __init__(self, label: str, tip: str, whole: bool = False, factors: bool = False) -> None:
         super().__init__()
         self._low, self._high, self._value = 0.0, 1.0, 0.0
-        self._whole = whole
+        self._whole, self._factors = whole, factors
         self.slider = QSlider(Qt.Orientation.Horizontal, minimum=0, maximum=STEPS)
         self.number = QDoubleSpinBox(minimum=-1e9, maximum=1e9)
         self.number.setFixedWidth(NUMBER_WIDTH)
@@ -57,8 +59,13 @@ class SliderAndNumber(QWidget):
                 self.slider.setMaximum(max(1, round(span)))
                 self.number.setDecimals(0)
             else:
-                self.number.setDecimals(next((n for n in range(MOST_DECIMALS) if span * 10**n >= 1000), MOST_DECIMALS))
-            self.number.setSingleStep(span / self.slider.maximum())
+                finest, digits = (self._low, 10) if self._factors else (span, 1000)
+                fitting = (count for count in range(MOST_DECIMALS) if finest * 10**count >= digits)
+                self.number.setDecimals(next(fitting, MOST_DECIMALS))
+            if self._factors:
+                self.number.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
+            else:
+                self.number.setSingleStep(span / self.slider.maximum())
         self.setValue(self._value)
 
     def value(self) -> float:
@@ -74,11 +81,19 @@ class SliderAndNumber(QWidget):
             self.number.setValue(value)
 
     def _place(self, value: float) -> int:
-        share = min(1.0, max(0.0, (value - self._low) / (self._high - self._low)))
+        if self._factors:
+            share = math.log(max(value, self._low) / self._low) / math.log(self._high / self._low)
+        else:
+            share = (value - self._low) / (self._high - self._low)
+        share = min(1.0, max(0.0, share))
         return round(share * self.slider.maximum())
 
     def _on_slider(self, place: int) -> None:
-        value = self._low + (self._high - self._low) * place / self.slider.maximum()
+        share = place / self.slider.maximum()
+        if self._factors:
+            value = self._low * (self._high / self._low) ** share
+        else:
+            value = self._low + (self._high - self._low) * share
         self._value = value = round(value) if self._whole else value
         with QSignalBlocker(self.number):
             self.number.setValue(value)
@@ -97,7 +112,9 @@ class SliderRow(WidgetParameterItem):
     def makeWidget(self) -> SliderAndNumber:
         """pyqtgraph asks for the widget once."""
         options = self.param.opts
-        made = SliderAndNumber(self.param.title(), options.get("tip", ""), options.get("whole", False))
+        made = SliderAndNumber(
+            self.param.title(), options.get("tip", ""), options.get("whole", False), options.get("factors", False)
+        )
         made.set_range(*options["limits"])
         return made
 
