@@ -40,7 +40,7 @@ from .splats.projection import DOT_PX, MARGIN, camera_matrix, diagonal_of, large
 from .splats.shapes import PAINTS, Shape, shape_of
 from .splats.sort import SplatSort
 from .splats.textures import LAYOUT, SplatTextures
-from .splats.tiles import TileLayer, TilePicture, loops, read_depth
+from .splats.tiles import TileLayer, TilePicture, read_depth
 
 _RECORDS_BYTES = 48 * 262144
 _SOFTWARE_RECORDS_BYTES = 48 * 32768
@@ -67,7 +67,7 @@ class GaussiansRenderer(Renderer):
         self._lights = SplatLights()
         self._layer = LinearLayer()
         self._tiles = TileLayer()
-        self._in_tiles = capabilities().software and loops() is not None
+        self._in_tiles = capabilities().software
         self._programs: dict[tuple, Program] = {}
         self._indices: Buffer | None = None
         self._records: Buffer | None = None

@@ -15,6 +15,7 @@ import numpy as np
 from llvmlite import binding, ir
 
 INT, FLOAT, BYTE, HALF_INT = ir.IntType(64), ir.FloatType(), ir.IntType(8), ir.IntType(32)
+DOUBLE = ir.DoubleType()
 POINTER = ir.PointerType()
 LANES = 8
 VECTOR = ir.VectorType(FLOAT, LANES)
@@ -22,6 +23,7 @@ VECTOR = ir.VectorType(FLOAT, LANES)
 Body = Callable[..., Sequence[ir.Value] | None]
 
 _SIZES = {INT: 8, FLOAT: 4, BYTE: 1, HALF_INT: 4}
+_SUFFIXES = {FLOAT: "f32", DOUBLE: "f64", VECTOR: "v8f32"}
 _ARGUMENTS = {INT: ctypes.c_int64, FLOAT: ctypes.c_float, POINTER: ctypes.c_void_p}
 
 
@@ -59,6 +61,14 @@ class Code:
         scalar = FLOAT if value.type == VECTOR else value.type
         self.do.store(value, self.address(array, index, scalar), align=_SIZES[scalar])
 
+    def fetch(self, array: ir.Value, index: ir.Value) -> None:
+        """Has the processor bring the lines of its cache around item `index` of f32, which will be read soon."""
+        name = "llvm.prefetch.p0"
+        kinds = [POINTER, HALF_INT, HALF_INT, HALF_INT]
+        function = self._module.globals.get(name)
+        function = function or ir.Function(self._module, ir.FunctionType(ir.VoidType(), kinds), name)
+        self.do.call(function, [self.address(array, index), *map(half_integer, (0, 3, 1))])
+
     def fields(self, array: ir.Value, row: ir.Value, width: int, columns: Sequence[int]) -> list[ir.Value]:
         """Some columns of a row of an array of f32 `width` wide."""
         start = self.do.mul(row, integer(width))
@@ -87,6 +97,15 @@ class Code:
         """√a."""
         return self._intrinsic("llvm.sqrt", a)
 
+    def magnitude(self, a: ir.Value) -> ir.Value:
+        """Its absolute value."""
+        return self._intrinsic("llvm.fabs", a)
+
+    def nearest(self, a: ir.Value) -> ir.Value:
+        """The nearest whole number within ±2²², as the lowest bits of 32: the sum with 1.5·2²³ is a float that ends
+        with them, in two's complement."""
+        return self.do.bitcast(self.do.fadd(a, number(1.5 * 2**23)), HALF_INT)
+
     def up(self, a: ir.Value) -> ir.Value:
         """The next whole number above, as an integer. `a` must be in its range."""
         return self.do.fptosi(self._intrinsic("llvm.ceil", a), INT)
@@ -107,7 +126,7 @@ class Code:
     def _intrinsic(self, name: str, *values: ir.Value, returns: ir.Type | None = None) -> ir.Value:
         """Calls one of LLVM's own functions; it returns what it takes where nothing else is said."""
         kind = values[0].type
-        full_name = f"{name}.{'v8f32' if kind == VECTOR else 'f32'}"
+        full_name = f"{name}.{_SUFFIXES[kind]}"
         function = self._module.globals.get(full_name)
         if function is None:
             types = ir.FunctionType(returns or kind, [kind] * len(values))
@@ -153,6 +172,11 @@ class Code:
 def integer(value: int) -> ir.Constant:
     """A whole number, 64 bits."""
     return ir.Constant(INT, value)
+
+
+def half_integer(value: int) -> ir.Constant:
+    """A whole number, 32 bits."""
+    return ir.Constant(HALF_INT, value)
 
 
 def number(value: float) -> ir.Constant:

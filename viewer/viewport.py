@@ -265,7 +265,7 @@ class Viewport(QOpenGLWidget):
     def _make_frame(self) -> None:
         from renderers.budget import Budget
         from renderers.frame import Frame
-        from renderers.splats.tiles import warm_up
+        from renderers.splats.loops import warm_up
 
         warm_up()
         self.frame = Frame()

@@ -14,17 +14,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from assets.splats import quaternions
+from .loops import loops
 
 SHAPE_WORDS = 12
 
-# The sum with it is a float whose lowest bits are the rounded number, in two's complement.
-_ROUND = np.float32(1.5 * 2**23)
-_LOWEST = 32767
-_UPPER = np.array([1023, 1023, 511], np.float32)
-
 
 def pack(
+    rows: np.ndarray,
     means: np.ndarray,
     scales: np.ndarray,
     rotations: np.ndarray,
@@ -33,47 +29,22 @@ def pack(
     shapes: np.ndarray,
     colors: np.ndarray,
 ) -> None:
-    """Writes n splats, with σ `scales` (n,3) and `opacities` (n,) as they are drawn, into `shapes` (n,SHAPE_WORDS) and
-    `colors` (n,K), both u32."""
-    numbers = shapes.view(np.float32)
-    numbers[:, :3], numbers[:, 4:8], numbers[:, 8:11] = means, quaternions.normalized(rotations), scales
-    # Rows of numbers, not of triples: numpy runs through short last axes several times more slowly.
-    flat = sh.reshape(len(sh), -1)
-    shapes[:, 11], factor = _short_scale(largest_of(np.abs(flat[:, :3])))
-    lowest = _rounded(flat[:, :3] * (factor * _LOWEST)[:, None])
-    colors[:, 0] = lowest[:, 1] << 16 | lowest[:, 0] & 0xFFFF
-    shapes[:, 3] = _rounded(opacities * np.float32(65535)) << 16 | lowest[:, 2] & 0xFFFF
-    if sh.shape[1] > 1:
-        shapes[:, 11] |= _pack_upper(flat[:, 3:], colors[:, 1:]) << 16
+    """Packs the splats `rows` (n,) u32 of the arrays means (N,3), rotations (N,4) and sh (N,K,3), all f32, with σ
+    `scales` (n,3) and `opacities` (n,) f32 as they are drawn, into `shapes` (n,SHAPE_WORDS) and `colors` (n, at least
+    K), both u32. Raises IndexError for a row that is not there, ValueError for other lengths."""
+    count, terms = len(rows), sh.shape[1]
+    if count and int(rows.max()) >= min(len(means), len(rotations), len(sh)):
+        raise IndexError("a splat that is not there was to be packed")
+    if any(len(array) != count for array in (scales, opacities, shapes, colors)) or colors.shape[1] < terms:
+        raise ValueError("what splats were to be packed into has other lengths")
+    if not all(array.flags.c_contiguous and array.dtype == np.float32 for array in (means, rotations, sh)):
+        means, rotations, sh = (array[rows] for array in (means, rotations, sh))
+        rows = np.arange(count)
+    rows = np.ascontiguousarray(rows, np.uint32)
+    taken = [np.ascontiguousarray(array, np.float32) for array in (means, scales, rotations, opacities, sh)]
+    loops().call("pack", rows, count, terms, colors.shape[1], *taken, shapes, colors)
 
 
 def largest_of(numbers: np.ndarray) -> np.ndarray:
     """The largest of each row of `numbers` (n,3): numpy's own way takes ten times as long for so short rows."""
     return np.maximum(np.maximum(numbers[:, 0], numbers[:, 1]), numbers[:, 2])
-
-
-def _pack_upper(flat: np.ndarray, colors: np.ndarray) -> np.ndarray:
-    """Writes coefficients (n,3·k), r g b r g b …, of bands above 0 into `colors` (n,k); returns their scales (n,)."""
-    scale, factor = _short_scale(np.abs(flat).max(1))
-    shares = flat * factor[:, None]
-    shares *= np.tile(_UPPER, colors.shape[1])
-    whole = _rounded(shares)
-    words = whole[:, 0::3] & 0x7FF
-    words |= (whole[:, 1::3] & 0x7FF) << 11
-    words |= whole[:, 2::3] << 22
-    colors[...] = words
-    return scale
-
-
-def _short_scale(largest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The upper halves of the f32 of which `largest` (n,) is at most a share of one, as u32; and their inverses."""
-    bits = np.ascontiguousarray(largest, np.float32).view(np.uint32)
-    # Rounded up, and never to a number so small that what it divides becomes infinite.
-    short = np.clip((bits + np.uint32(0xFFFF)) >> 16, 0x1000, 0x7F7F).astype(np.uint32)
-    return short, 1 / (short << 16).view(np.float32)
-
-
-def _rounded(values: np.ndarray) -> np.ndarray:
-    """Whole numbers within ±2²², as the lowest bits of u32."""
-    np.add(values, _ROUND, out=values)
-    return values.view(np.uint32)

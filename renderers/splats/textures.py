@@ -111,11 +111,9 @@ class SplatTextures:
         room = -(-count // SPLATS_PER_ROW) * SPLATS_PER_ROW
         shapes, colors = (np.zeros((room, words), np.uint32) for words in (SHAPE_WORDS, 4 * self.color_texels))
         scales, opacities = asset.drawn(rows)
-        means, words = asset.means[rows], colors[:count, : asset.sh.shape[1]]
-        # Twice as fast as an index, but it copies all of an array that does not lie in one piece.
-        sh = np.take(asset.sh, rows, 0) if asset.sh.flags.c_contiguous else asset.sh[rows]
-        pack(means, scales, asset.rotations[rows], opacities, sh, shapes[:count], words)
-        self.positions[:, part] = means.T
+        arrays = asset.means, scales, asset.rotations, opacities, asset.sh
+        pack(rows, *arrays, shapes[:count], colors[:count])
+        self.positions[:, part] = shapes[:count, :3].view(np.float32).T
         self.reaches[part] = REACH * largest_of(scales)
         return shapes, colors
 

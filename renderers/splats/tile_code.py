@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from ..native import BYTE, FLOAT, HALF_INT, INT, LANES, POINTER, VECTOR, Body, Code, Compiled, integer, number, numbers
+from ..native import BYTE, FLOAT, HALF_INT, INT, LANES, POINTER, VECTOR, Body, Code, integer, number, numbers
 
 TILE = 32
 """Pixels along either side of a tile."""
@@ -32,14 +32,12 @@ _LARGEST_ALPHA = 0.99
 _CHECK_EVERY = 32
 
 
-def compiled() -> Compiled:
-    """The functions `mark`, `tally`, `deal` and `paint`."""
-    module = ir.Module("splat tiles")
+def add_painting(module: ir.Module) -> None:
+    """Adds the functions `mark`, `tally`, `deal` and `paint`, which say below what they do."""
     _mark(Code(module, "mark", [POINTER, INT, FLOAT, FLOAT, POINTER]))
     _tally(Code(module, "tally", [POINTER, INT, INT, POINTER]))
     _deal(Code(module, "deal", [POINTER, INT, INT, POINTER, POINTER]))
     _paint(Code(module, "paint", [INT] * 6 + [POINTER] * 6))
-    return Compiled(module)
 
 
 def _mark(code: Code) -> None:

@@ -9,12 +9,9 @@ drawn and in which order is decided as for quads.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from OpenGL import GL
@@ -22,41 +19,16 @@ from OpenGL import GL
 from assets.cores import threads
 
 from ..gl.buffer import VertexArray
-from ..gl.context import capabilities
 from ..gl.program import Program
 from ..gl.texture import Texture
 from ..threads import pool
+from .loops import loops
 
-if TYPE_CHECKING:
-    from ..native import Compiled
-
-_COMPILING = threading.Lock()
 _RANGES_PER_THREAD = 4
 _BAND = 128
 """Rows of a picture that are laid over the target at once."""
 _PAD = 16
 """Pixels behind each row, so that those of a tile do not meet in the same lines of the processor's cache."""
-
-
-def loops() -> Compiled | None:
-    """The compiled loops; None where this machine has no compiler for them. The first call takes 0.1 s."""
-    with _COMPILING:
-        return _compiled()
-
-
-def warm_up() -> None:
-    """Has a thread make the first call of `loops`, where it will be needed."""
-    if capabilities().software:
-        threading.Thread(target=loops, name="splat tiles", daemon=True).start()
-
-
-@cache
-def _compiled() -> Compiled | None:
-    try:
-        from .tile_code import compiled
-    except (ImportError, OSError):
-        return None
-    return compiled()
 
 
 class TilePicture:

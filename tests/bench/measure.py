@@ -26,7 +26,7 @@ def measure_scene(path: Path, started: float) -> dict[str, float]:
     from assets.scene import Scene
     from renderers.frame import Frame, FrameSettings
     from renderers.gl.context import create_context
-    from renderers.splats.tiles import warm_up
+    from renderers.splats.loops import warm_up
 
     create_context()
     warm_up()  # as the window does when it appears

@@ -223,7 +223,7 @@ def test_uploads_and_draws_in_short_steps(gl) -> None:
     calls, longest = 0, 0.0
     while True:
         started = time.process_time()
-        done = renderer.sync(0.005)
+        done = renderer.sync(0.001)
         longest, calls = max(longest, time.process_time() - started), calls + 1
         if done:
             break

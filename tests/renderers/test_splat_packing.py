@@ -38,8 +38,17 @@ def test_what_is_packed_comes_back(degree: int) -> None:
     rotations, opacities = random.normal(size=(count, 4)).astype(np.float32), random.uniform(size=count)
     opacities[:2] = 0, 1
     shapes, colors = np.zeros((count, SHAPE_WORDS), np.uint32), np.zeros((count, sh.shape[1]), np.uint32)
-    pack(means, scales, rotations, opacities.astype(np.float32), sh, shapes, colors)
+    rows, opacities = random.permutation(count).astype(np.uint32), opacities.astype(np.float32)
+    rotations[7] = 0
+    pack(rows, means, scales[rows], rotations, opacities[rows], sh, shapes, colors)
+    again = np.zeros_like(colors)
+    strided = np.asfortranarray(sh.astype(np.float64))
+    pack(rows, means, scales[rows], rotations, opacities[rows], strided, shapes.copy(), again)
+    np.testing.assert_array_equal(again, colors)
+    back = np.argsort(rows)
+    shapes, colors = shapes[back], colors[back]
     numbers = shapes.view(np.float32)
+    np.testing.assert_array_equal(numbers[7, 4:8], (1, 0, 0, 0))
     np.testing.assert_array_equal(numbers[:, :3], means)
     np.testing.assert_array_equal(numbers[:, 8:11], scales)
     np.testing.assert_allclose(np.linalg.norm(numbers[:, 4:8], axis=1), 1, rtol=1e-6)
@@ -52,6 +61,17 @@ def test_what_is_packed_comes_back(degree: int) -> None:
     if degree:
         largest = np.abs(sh[:, 1:]).max((1, 2), keepdims=True)
         assert (np.abs(upper - sh[:, 1:]) <= largest * 1.01 / np.array((2046, 2046, 1022)) + 1e-30).all()
+
+
+def test_what_is_not_there_is_not_packed() -> None:
+    splats = random_splats(4)
+    arrays = splats.means, *splats.drawn(slice(None)), splats.sh
+    means, scales, opacities, sh = arrays
+    room = np.zeros((4, SHAPE_WORDS), np.uint32), np.zeros((4, 16), np.uint32)
+    with pytest.raises(IndexError):
+        pack(np.array([0, 1, 2, 4], np.uint32), means, scales, splats.rotations, opacities, sh, *room)
+    with pytest.raises(ValueError):
+        pack(np.arange(3, dtype=np.uint32), means, scales, splats.rotations, opacities, sh, *room)
 
 
 def test_the_loss_is_not_seen(renderers: list[GaussiansRenderer], gl) -> None:

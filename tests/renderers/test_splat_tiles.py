@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
-from renderers import gaussians as gaussians_module
 from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
 from renderers.gl.context import capabilities
 from renderers.gl.lifetime import living
-from renderers.splats import tiles
 from renderers.splats.tiles import TilePicture
 from tests.assets.splat_files import random_splats
 from tests.renderers.splat_pictures import picture, psnr, ready
@@ -133,17 +129,6 @@ def test_what_is_no_plain_ellipse_is_left_to_the_gl(in_software, renderers, mode
     splats = random_splats(100)
     splats.set_display("mode", mode)
     renderer = ready(splats)
-    renderers.append(renderer)
-    assert picture(renderer, CAMERA).any()
-    assert not renderer._tiles.nbytes
-
-
-def test_without_a_compiler_there_are_quads(in_software, renderers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "llvmlite", None)
-    monkeypatch.delitem(sys.modules, "renderers.splats.tile_code", raising=False)
-    monkeypatch.delitem(sys.modules, "renderers.native", raising=False)
-    monkeypatch.setattr(gaussians_module, "loops", tiles._compiled.__wrapped__)
-    renderer = ready(random_splats(300))
     renderers.append(renderer)
     assert picture(renderer, CAMERA).any()
     assert not renderer._tiles.nbytes
