@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -174,7 +174,12 @@ class Gaussians(Asset):
         idle = set() if self.display.mode in ("ellipsoids", "rings") else {"extent"}
         if not self.sh_degree or self.display.mode in ("depth", "normal", "opacity", "overdraw"):
             idle.add("sh_degree")
-        return tuple(entry for entry in super().settings() if entry.name not in idle)
+        degree = {"default": self.sh_degree, "high": self.sh_degree}
+        return tuple(
+            replace(entry, **degree) if entry.name == "sh_degree" else entry
+            for entry in super().settings()
+            if entry.name not in idle
+        )
 
     @property
     def nbytes(self) -> int:

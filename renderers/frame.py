@@ -38,8 +38,9 @@ from .renderer import Quality, Renderer, Stage, View, renderer_for
 STILL = Quality(samples=8)
 
 SLICE_SECONDS = 0.01
-_ROWS_AT_ONCE = 64
 """How long a job of the frame works before it lets others."""
+
+_ROWS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)

@@ -188,9 +188,9 @@ class GaussiansRenderer(Renderer):
             piece = min(self._pacer.elements, left, self._records.nbytes // shape.record_bytes)
             left -= piece
             self._project(project, left, piece)
-            picture.add(self._records.read(np.float32, piece * shape.record_bytes // 4).reshape(piece, -1))
+            records = self._records.read(np.float32, piece * shape.record_bytes // 4).reshape(piece, -1)
+            yield from picture.add(records)
             self._pacer.finish(started, piece)
-            yield
         yield from self._tiles.lay(picture.finished())
 
     def _is_freed(self, textures: SplatTextures, generation: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,12 +20,17 @@ def check_unpacked(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
     that they declare, which `read_member` holds them to."""
     total = 0
     for info in members:
-        if info.compress_type not in _BOUNDED:
-            raise BadFile(path, f"packs {info.filename[:60]!r} in a way that such archives never use")
+        check_packing(path, info)
         total += info.file_size
         bomb = info.file_size > _RATIO_FROM and info.file_size > _MAX_RATIO * max(info.compress_size, 1)
         if bomb or total > MAX_UNPACKED_BYTES:
             raise BadFile(path, f"would unpack to {total >> 20} MiB, which is not believable")
+
+
+def check_packing(path: Path, info: zipfile.ZipInfo) -> None:
+    """Raises BadFile where a member of the archive at `path` is packed in a way whose unpacking cannot be bounded."""
+    if info.compress_type not in _BOUNDED:
+        raise BadFile(path, f"packs {info.filename[:60]!r} in a way that such archives never use")
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -32,3 +38,14 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     it looks; what goes beyond is left packed here. Raises whatever `zipfile` does at damage."""
     with archive.open(info) as file:
         return file.read(info.file_size)
+
+
+def unpacked(archive: zipfile.ZipFile) -> io.BytesIO:
+    """An archive of the same members with nothing packed, for readers of other people, which unpack as much as there
+    is. Raises whatever `zipfile` does at damage."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as copy:
+        for name in dict.fromkeys(archive.namelist()):
+            copy.writestr(name, read_member(archive, archive.getinfo(name)))
+    out.seek(0)
+    return out

@@ -40,7 +40,7 @@ def newest(*patterns: str, called: str = "") -> Callable[[Path], Contents | None
     """The `find` of files at one of `patterns`, paths from the folder, of which the first that fits is taken.
 
     In a pattern "{n}" stands for a number, of which the largest is meant, and "{part}" for the numbers of files that
-    belong together. called: what stands behind the name of the folder in that of the asset, with {n} in it.
+    belong together; of names that give the same numbers, as "5" and "05" do, the last one counts. called: what stands behind the name of the folder in that of the asset, with {n} in it.
     """
 
     def find(folder: Path) -> Contents | None:
@@ -55,7 +55,8 @@ def newest(*patterns: str, called: str = "") -> Callable[[Path], Contents | None
 
 
 def _largest(folder: Path, pattern: str) -> tuple[int, tuple[Path, ...]]:
-    """The largest {n} in a folder and its files in the order of their {part}s; no files where nothing fits."""
+    """The largest {n} in a folder and its files in the order of their {part}s, one of each; no files where nothing
+    fits."""
     found = [(0, 0, folder)]
     for piece in pattern.split("/"):
         found = [
@@ -65,7 +66,10 @@ def _largest(folder: Path, pattern: str) -> tuple[int, tuple[Path, ...]]:
         ]
     # Path's own is_file raises where a folder may not be looked into.
     files = sorted((n, part, path) for n, part, path in found if os.path.isfile(path))  # noqa: PTH113
-    return (files[-1][0], tuple(path for n, _, path in files if n == files[-1][0])) if files else (0, ())
+    if not files:
+        return 0, ()
+    largest = files[-1][0]
+    return largest, tuple({part: path for n, part, path in files if n == largest}.values())
 
 
 def _fitting(folder: Path, piece: str) -> list[tuple[Path, dict[str, str]]]:

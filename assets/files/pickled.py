@@ -50,7 +50,7 @@ def end_of_pickle(path: Path, data: bytes, start: int = 0, steps: int = MOST_STE
     except (IndexError, KeyError):
         pass
     if not steps:
-        raise BadFile(path, f"has a pickle of more than {MOST_STEPS:,} steps, which no checkpoint of tensors needs")
+        raise BadFile(path, f"has pickles of more than {MOST_STEPS:,} steps, which no checkpoint of tensors needs")
     raise BadFile(path, "is damaged or cut off (its pickle has no end)")
 
 

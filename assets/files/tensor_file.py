@@ -131,6 +131,7 @@ def open_npz(path: Path) -> Tensors:
             if total > min(MAX_BYTES, MAX_RATIO * path.stat().st_size):
                 raise BadFile(path, f"would unpack to {total / 2**30:.1f} GiB, which is more than such a file can hold")
             for entry in members:
+                check_packing(path, entry)
                 with archive.open(entry) as file:
                     shape, dtype = _read_npy_header(file)
                 if dtype.kind not in NUMBERS:

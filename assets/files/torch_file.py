@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BadFile
+from .archives import read_member
 from .pickled import MOST_STEPS, end_of_pickle
 from .tensor_file import ZIP_MAGIC, Tensors
 
@@ -140,9 +141,10 @@ def _check_pickles(path: Path, zipped: bool) -> None:
     try:
         if zipped:
             with zipfile.ZipFile(path) as archive:
+                steps = MOST_STEPS
                 for entry in archive.infolist():
                     if entry.filename.endswith("data.pkl"):
-                        end_of_pickle(path, archive.read(entry))
+                        _, steps = end_of_pickle(path, read_member(archive, entry), steps=steps)
             return
         with path.open("rb") as file:
             data = file.read(MAX_PICKLE)

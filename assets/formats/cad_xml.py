@@ -10,7 +10,7 @@ from typing import Any
 
 from ..asset import Asset
 from ..errors import BadFile
-from ..files.archives import check_unpacked
+from ..files.archives import check_unpacked, unpacked
 from ..meshes.builder import MeshBuilder, plainly
 from ..meshes.exchange import add_scene
 from ..progress import Job, Progress
@@ -34,7 +34,7 @@ def _load_xaml(path: Path, options: ReadOptions) -> Job[list[Asset]]:
     with plainly(path, "XAML"):
         if path.stat().st_size > _MOST_BYTES:
             raise BadFile(path, "is too large for a XAML file; its XML alone would fill the memory")
-        return (yield from _through_trimesh(path, "xaml"))
+        return (yield from _through_trimesh(path, io.BytesIO(path.read_bytes()), "xaml"))
 
 
 def _load_3dxml(path: Path, options: ReadOptions) -> Job[list[Asset]]:
@@ -45,15 +45,18 @@ def _load_3dxml(path: Path, options: ReadOptions) -> Job[list[Asset]]:
             raise BadFile(path, "is a damaged or incomplete archive") from error
         with archive:
             check_unpacked(path, archive.infolist())
+            content = unpacked(archive)
+        with zipfile.ZipFile(content) as archive:
             _check_places(path, archive)
-        return (yield from _through_trimesh(path, "3dxml"))
+        content.seek(0)
+        return (yield from _through_trimesh(path, content, "3dxml"))
 
 
-def _through_trimesh(path: Path, kind: str) -> Job[list[Asset]]:
+def _through_trimesh(path: Path, content: io.BytesIO, kind: str) -> Job[list[Asset]]:
     import trimesh
 
     yield Progress(0, 2, f"Reading {path.name}")
-    scene = trimesh.load_scene(io.BytesIO(path.read_bytes()), file_type=kind, process=False)
+    scene = trimesh.load_scene(content, file_type=kind, process=False)
     yield Progress(1, 2, f"Building {path.name}")
     builder = MeshBuilder(path)
     return builder.finish(add_scene(builder, scene))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..asset import Asset
 from ..errors import BadFile
-from ..files.archives import check_unpacked
+from ..files.archives import check_unpacked, read_member
 from ..files.companions import Companions
 from ..mesh import Material, MeshNode
 from ..meshes.builder import MeshBuilder, RawPart, join_corners, plainly
@@ -92,20 +92,20 @@ class _Package:
             yield Progress(len(nodes), 0, f"Building {self.builder.path.name}")
         return self.builder.finish(nodes)
 
-    def _open(self, name: str) -> Any:
+    def _member(self, name: str) -> zipfile.ZipInfo:
         """A member of the archive, after a look at what it would unpack to."""
         info = self.archive.getinfo(self.names[name])
         self._opened.append(info)
         check_unpacked(self.builder.path, self._opened)
         self.builder.further_bytes += info.file_size
-        return self.archive.open(info)
+        return info
 
     def _model(self, name: str, is_main: bool) -> Job[None]:
         from lxml import etree
 
         self._groups, self._pictures = {}, {}
         wanted = ("object", "build", "basematerials", "colorgroup", "texture2d", "texture2dgroup")
-        with self._open(name) as stream:
+        with self.archive.open(self._member(name)) as stream:
             # Entities stay unexpanded and the network untouched: the archive comes from anywhere.
             safe = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
             for done, (_, element) in enumerate(etree.iterparse(stream, tag=[f"{{*}}{t}" for t in wanted], **safe)):
@@ -192,8 +192,7 @@ class _Package:
         if texture not in self._materials:
             data = None
             if texture in self.names:
-                with self._open(texture) as stream:
-                    data = stream.read()
+                data = read_member(self.archive, self._member(texture))
             else:
                 self.builder.warn(f"The texture {texture!r} is missing in the archive.")
             image = self.companions.picture(texture, data, texture)

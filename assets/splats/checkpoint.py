@@ -237,10 +237,16 @@ def _note_ranks(paths: tuple[Path, ...], provenance: Provenance) -> None:
         )
     if len(read) > 1:
         provenance.declared["files"] = ", ".join(read[:3]) + (f" and {len(read) - 3} more" if len(read) > 3 else "")
-        ranks = {int(pattern.fullmatch(name)[1]) for name in read}
-        gone = sorted(set(range(max(ranks))) - ranks)
+        gone = _first_gaps({int(pattern.fullmatch(name)[1]) for name in read})
         if gone:
-            provenance.warnings.append(f"The splats of rank {', '.join(map(str, gone[:5]))} are missing beside it.")
+            provenance.warnings.append(f"The splats of rank {', '.join(map(str, gone))} are missing beside it.")
+
+
+def _first_gaps(ranks: set[int]) -> list[int]:
+    """The lowest few numbers from 0 on that lie below one of `ranks` and are none of them."""
+    # Ranks come from names of files: a list of all numbers below one could fill any memory.
+    lowest = range(min(max(ranks), len(ranks) + _MOST_GAPS))
+    return [number for number in lowest if number not in ranks][:_MOST_GAPS]
 
 
 def _take_out_of_training(asset: Gaussians, path: Path) -> None:

@@ -1,6 +1,6 @@
 """The columns of a splat file, and the arrays that they become.
 
-Splats are read block by block into arrays of the final size, so that no more than these and one block are in memory.
+Splats are read block by block into arrays of the final size, so that no more than these and some blocks are in memory.
 Columns that mean nothing here are kept beside them, unless they hold only zeros, as the normals of most files do.
 """
 
@@ -116,7 +116,9 @@ class SplatColumns:
         for name in self.unused:
             self._keep_extra(name, block[name], rows)
         # A sum with a number in it that is not finite isn't either, and takes a fifth of the time of looking at each.
-        if not all(np.isfinite(array[rows].sum(dtype=np.float64)) for array in self._attributes()):
+        with np.errstate(invalid="ignore"):
+            sums = [array[rows].sum(dtype=np.float64) for array in self._attributes()]
+        if not np.isfinite(sums).all():
             finite = [np.isfinite(array[rows]).all(1) for array in self._attributes()]
             self._sound[rows] = np.logical_and.reduce(finite)
 
@@ -167,7 +169,9 @@ class SplatColumns:
         return [array.reshape(len(array), -1) for array in own]
 
     def _finish(self) -> None:
-        """Leaves out the rows with values that are not finite."""
+        """Brings what was kept into the order of the file, and leaves out the rows with values that are not finite."""
+        self.extra = {name: self.extra[name] for name in self.unused if name in self.extra}
+        self.exact = {name: self.exact[name] for name in self.used if name in self.exact}
         self.dropped = int(np.count_nonzero(~self._sound))
         if not self.dropped:
             return

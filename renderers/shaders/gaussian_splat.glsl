@@ -1,6 +1,6 @@
 // Draws projected splats: each is a piece of picture around its ellipse, blended over what is behind it.
 //
-// What DOTS, RINGS and OVERDRAW make of it: common/splat_alpha.glsl. splats/tile_kernels.py paints the same without them.
+// What DOTS, RINGS and OVERDRAW make of it: common/splat_alpha.glsl. splats/tile_code.py paints the same without them.
 
 #ifdef VERTEX_SHADER
 layout(location = 0) in vec4 place;

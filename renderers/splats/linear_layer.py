@@ -34,11 +34,13 @@ class LinearLayer:
     def drawn(self, view: View, draw: Callable[[View], Iterator[None]]) -> Iterator[None]:
         """Goes through the steps of draw(view) with the layer as the target, and then lays it over that of `view`."""
         self._begin(view)
-        for _ in draw(replace(view, framebuffer=self._target.id)):
-            yield
-            GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self._target.id)
-        # Let go of it: the frame may free it, and a texture lives for as long as it is attached.
-        self._test_against(0)
+        try:
+            for _ in draw(replace(view, framebuffer=self._target.id)):
+                yield
+                GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self._target.id)
+        finally:
+            # Let go of it: the frame may free it, and a texture lives for as long as it is attached.
+            self._test_against(0)
         bottom = 0
         while bottom < view.height:
             started = self._pacer.begin()

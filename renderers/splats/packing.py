@@ -33,10 +33,12 @@ def pack(
     `scales` (n,3) and `opacities` (n,) f32 as they are drawn, into `shapes` (n,SHAPE_WORDS) and `colors` (n, at least
     K), both u32. Raises IndexError for a row that is not there, ValueError for other lengths."""
     count, terms = len(rows), sh.shape[1]
-    if count and int(rows.max()) >= min(len(means), len(rotations), len(sh)):
+    if count and not 0 <= int(rows.min()) <= int(rows.max()) < min(len(means), len(rotations), len(sh)):
         raise IndexError("a splat that is not there was to be packed")
     if any(len(array) != count for array in (scales, opacities, shapes, colors)) or colors.shape[1] < terms:
         raise ValueError("what splats were to be packed into has other lengths")
+    if scales.shape[1] != 3 or shapes.shape[1] != SHAPE_WORDS or {shapes.dtype, colors.dtype} != {np.dtype(np.uint32)}:
+        raise ValueError("splats are packed from three sizes each, into words of 32 bits")
     if not all(array.flags.c_contiguous and array.dtype == np.float32 for array in (means, rotations, sh)):
         means, rotations, sh = (array[rows] for array in (means, rotations, sh))
         rows = np.arange(count)

@@ -98,8 +98,10 @@ class SplatTextures:
             part = slice(self._begun, end)
             self._packing.append((part, pool().submit(self._packed, asset, part)))
             self._begun = end
-        part, packed = self._packing.popleft()
+        # Where it failed it stays, so that no other part comes to lie in its place.
+        part, packed = self._packing[0]
         shapes, colors = packed.result()
+        self._packing.popleft()
         place = (0, inside // SPLATS_PER_ROW)
         self._shapes[chunk].write(shapes.reshape(-1, SPLATS_PER_ROW * SHAPE_TEXELS, 4), place)
         self._colors[chunk].write(colors.reshape(-1, SPLATS_PER_ROW * self.color_texels, 4), place)

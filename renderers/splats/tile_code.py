@@ -1,9 +1,10 @@
 """The loops of splats/tiles.py, in LLVM's instructions (renderers/native.py).
 
-A *mark* is a splat in the picture: 16 words of 32 bits. −d²/16, with d in σ from its centre, is XX·x² + XY·x·y + YY·y²
-for an offset x, y in pixels, and too faint to be seen below CUT. exp(−d²/2) is the eighth power of its exponential, for
-which six terms of the series do. A picture has planes of f32: red, green, blue, the light that is left for what lies
-behind, each `plane` long with `stride` in a row.
+A *mark* is a splat in the picture: 16 words of 32 bits. A quarter of the distance d in σ from its centre, along both
+axes, is U·(x, y) and V·(x, y) for an offset x, y in pixels; where the sum of their squares, d²/16, is above CUT, it is
+too faint to be seen. (One quadratic form would do with less, but loses what is thin and far from its centre.)
+exp(−d²/2) is the eighth power of exp(−d²/16), for which six terms of the series do. A picture has planes of f32: red,
+green, blue, the light that is left for what lies behind, each `plane` long with `stride` in a row.
 """
 
 from __future__ import annotations
@@ -21,22 +22,25 @@ MARK = 16
 RECORD = 12
 """Numbers of a record of gaussian_project.glsl."""
 
-X, Y, XX, XY, YY, CUT, ALPHA, RED, GREEN, BLUE, DEPTH = range(11)
-FIRST_X, BEHIND_X, FIRST_Y, BEHIND_Y = range(11, 15)
+X, Y, U_X, U_Y, V_X, V_Y, CUT, ALPHA, RED, GREEN, BLUE, DEPTH = range(12)
+FIRST_X, BEHIND_X, FIRST_Y, BEHIND_Y = range(12, 16)
 """Words of a mark: floats, then whole numbers, the pixels that it may touch."""
 
 SATURATED = 1e-4
 """The light below which what lies behind is not seen, as in the trainers' own renderers."""
 
 _LARGEST_ALPHA = 0.99
+_LARGEST_COLOR = 65504.0
+"""Of a half float; an infinite colour would be no number where it is not seen."""
+
 _CHECK_EVERY = 32
 
 
 def add_painting(module: ir.Module) -> None:
     """Adds the functions `mark`, `tally`, `deal` and `paint`, which say below what they do."""
     _mark(Code(module, "mark", [POINTER, INT, FLOAT, FLOAT, POINTER]))
-    _tally(Code(module, "tally", [POINTER, INT, INT, POINTER]))
-    _deal(Code(module, "deal", [POINTER, INT, INT, POINTER, POINTER]))
+    _tally(Code(module, "tally", [POINTER, INT, INT, POINTER, POINTER]))
+    _deal(Code(module, "deal", [POINTER, INT, INT, POINTER, POINTER, POINTER]))
     _paint(Code(module, "paint", [INT] * 6 + [POINTER] * 6))
 
 
@@ -62,24 +66,27 @@ def _mark(code: Code) -> None:
         start = do.mul(row, integer(MARK))
         for word in range(FIRST_X, BEHIND_Y + 1):
             code.put(marks, do.add(start, integer(word)), HALF_INT(0))
-        # Steps of one σ along both axes, turned into σ for a step of one pixel.
-        longer = do.fdiv(reach, _dot(code, major_x, major_y, major_x, major_y))
-        shorter = do.fdiv(reach, _dot(code, minor_x, minor_y, minor_x, minor_y))
-        u_x, u_y, v_x, v_y = (
-            do.fmul(share, axis)
-            for share, axis in ((longer, major_x), (longer, major_y), (shorter, minor_x), (shorter, minor_y))
+        # Steps of one σ along both axes, turned into quarters of σ for a step of one pixel.
+        longer, shorter = (
+            do.fdiv(do.fmul(number(0.25), reach), _dot(code, along_x, along_y, along_x, along_y))
+            for along_x, along_y in ((major_x, major_y), (minor_x, minor_y))
         )
-        xx = do.fmul(number(-1 / 16), _dot(code, u_x, v_x, u_x, v_x))
-        xy = do.fmul(number(-1 / 8), _dot(code, u_x, v_x, u_y, v_y))
-        yy = do.fmul(number(-1 / 16), _dot(code, u_y, v_y, u_y, v_y))
-        sound = code.less(number(0), reach)
-        for lower, upper in ((left, right), (low, high), (number(float("-inf")), do.fadd(do.fadd(xx, xy), yy))):
+        steps = [
+            do.fmul(longer, major_x),
+            do.fmul(longer, major_y),
+            do.fmul(shorter, minor_x),
+            do.fmul(shorter, minor_y),
+        ]
+        total = do.fadd(_dot(code, *steps[:2], *steps[:2]), _dot(code, *steps[2:], *steps[2:]))
+        sound = do.and_(code.less(number(0), reach), code.less(number(0), tint[3]))
+        for lower, upper in ((left, right), (low, high), (total, number(float("inf")))):
             sound = do.and_(sound, code.less(lower, upper))
 
         def keep() -> None:
-            cut = do.fmul(number(-1 / 16), do.fmul(reach, reach))
+            cut = do.fmul(number(1 / 16), do.fmul(reach, reach))
             depth = code.muladd(number(0.5), at_z, number(0.5))
-            found = (x, y, xx, xy, yy, cut, tint[3], *tint[:3], depth)
+            color = (code.least(code.greatest(part, number(0)), number(_LARGEST_COLOR)) for part in tint[:3])
+            found = (x, y, *steps, cut, tint[3], *color, depth)
             for word, value in enumerate(found):
                 code.put(marks, do.add(start, integer(word)), value)
             sides = ((FIRST_X, left, right, width), (FIRST_Y, low, high, height))
@@ -108,8 +115,8 @@ def _box(code: Code, marks: ir.Value, row: ir.Value) -> list[ir.Value]:
     return [code.do.sext(code.get(marks, place, HALF_INT), INT) for place in places]
 
 
-def _each_tile(code: Code, marks: ir.Value, row: ir.Value, columns: ir.Value, body: Body) -> None:
-    """Does body(tile) for every tile that a mark touches."""
+def _each_tile(code: Code, marks: ir.Value, row: ir.Value, columns: ir.Value, full: ir.Value, body: Body) -> None:
+    """Does body(tile) for every tile that a mark touches and that is not full."""
     do = code.do
     first_x, behind_x, first_y, behind_y = _box(code, marks, row)
     size = integer(TILE - 1)
@@ -117,9 +124,13 @@ def _each_tile(code: Code, marks: ir.Value, row: ir.Value, columns: ir.Value, bo
     begin_x, end_x = do.ashr(first_x, shift), do.ashr(do.add(behind_x, size), shift)
     begin_y, end_y = do.ashr(first_y, shift), do.ashr(do.add(behind_y, size), shift)
 
+    def open_only(tile: ir.Value) -> None:
+        is_open = do.icmp_signed("==", code.get(full, tile, BYTE), BYTE(0))
+        code.when(is_open, lambda: body(tile))
+
     def along(line: ir.Value) -> None:
         before = do.mul(line, columns)
-        code.loop(do.add(before, begin_x), do.add(before, end_x), body)
+        code.loop(do.add(before, begin_x), do.add(before, end_x), open_only)
 
     code.when(
         do.and_(code.less(first_x, behind_x), code.less(first_y, behind_y)),
@@ -128,21 +139,22 @@ def _each_tile(code: Code, marks: ir.Value, row: ir.Value, columns: ir.Value, bo
 
 
 def _tally(code: Code) -> None:
-    """tally(marks, count, columns, counts): adds to counts[tile + 1], i64, how many marks touch each tile."""
-    marks, count, columns, counts = code.take
+    """tally(marks, count, columns, full, counts): adds to counts[tile + 1], i64, how many marks touch each tile that is
+    not full."""
+    marks, count, columns, full, counts = code.take
 
     def tick(tile: ir.Value) -> None:
         place = code.do.add(tile, integer(1))
         code.put(counts, place, code.do.add(code.get(counts, place, INT), integer(1)))
 
-    code.loop(integer(0), count, lambda row: _each_tile(code, marks, row, columns, tick))
+    code.loop(integer(0), count, lambda row: _each_tile(code, marks, row, columns, full, tick))
     code.end()
 
 
 def _deal(code: Code) -> None:
-    """deal(marks, count, columns, places, items): writes which marks touch a tile, the last one first, into items, i32,
-    from places[tile], i64, on, which move along."""
-    do, (marks, count, columns, places, items) = code.do, code.take
+    """deal(marks, count, columns, full, places, items): writes which marks touch a tile that is not full, the last one
+    first, into items, i32, from places[tile], i64, on, which move along."""
+    do, (marks, count, columns, full, places, items) = code.do, code.take
 
     def each(index: ir.Value) -> None:
         row = do.sub(do.sub(count, integer(1)), index)
@@ -152,7 +164,7 @@ def _deal(code: Code) -> None:
             code.put(items, place, do.trunc(row, HALF_INT))
             code.put(places, tile, do.add(place, integer(1)))
 
-        _each_tile(code, marks, row, columns, write)
+        _each_tile(code, marks, row, columns, full, write)
 
     code.loop(integer(0), count, each)
     code.end()
@@ -199,28 +211,29 @@ def _lay_under(code: Code, row: ir.Value, corner_x: ir.Value, corner_y: ir.Value
     of which those that it doesn't reach get nothing."""
     do, (_, _, _, stride, plane, depth_stride, _, _, marks, planes, depths, _) = code.do, code.take
     mark = code.fields(marks, row, MARK, range(DEPTH + 1))
-    x, y, xx, xy, yy, cut, alpha, *color, near = mark
+    x, y, u_x, u_y, v_x, v_y, cut, alpha, *color, near = mark
     first_x, behind_x, first_y, behind_y = _box(code, marks, row)
     begin_x = do.and_(code.greatest(first_x, corner_x), integer(-LANES))
     end_x = code.least(behind_x, do.add(corner_x, integer(TILE)))
     begin_y, end_y = code.greatest(first_y, corner_y), code.least(behind_y, do.add(corner_y, integer(TILE)))
-    wide_xx, wide_cut, wide_alpha, wide_near = (code.spread(value) for value in (xx, cut, alpha, near))
+    wide_u, wide_v, wide_cut, wide_alpha, wide_near = (code.spread(value) for value in (u_x, v_x, cut, alpha, near))
     wide_color = [code.spread(value) for value in color]
     ramp = numbers(*range(LANES))
 
     def each_line(line: ir.Value) -> None:
         up = do.fsub(do.sitofp(line, FLOAT), y)
-        base, slope = code.spread(do.fmul(do.fmul(yy, up), up)), code.spread(do.fmul(xy, up))
+        base_u, base_v = code.spread(do.fmul(u_y, up)), code.spread(do.fmul(v_y, up))
         before, depths_before = do.mul(line, stride), do.mul(line, depth_stride)
 
         def each_group(column: ir.Value) -> None:
             place = do.add(before, column)
             right = do.fadd(code.spread(do.fsub(do.sitofp(column, FLOAT), x)), ramp)
-            power = code.muladd(code.muladd(wide_xx, right, slope), right, base)
-            seen = do.fcmp_ordered(">=", power, wide_cut)
+            u, v = code.muladd(wide_u, right, base_u), code.muladd(wide_v, right, base_v)
+            square = code.muladd(u, u, do.fmul(v, v))
+            seen = do.fcmp_ordered("<=", square, wide_cut)
             depth = code.get(depths, do.add(depths_before, column), VECTOR)
             seen = do.and_(seen, do.fcmp_ordered("<=", wide_near, depth))
-            opaque = code.least(do.fmul(wide_alpha, _exponential(code, power)), numbers(_LARGEST_ALPHA))
+            opaque = code.least(do.fmul(wide_alpha, _exponential(code, square)), numbers(_LARGEST_ALPHA))
             place_left = do.add(do.mul(plane, integer(3)), place)
             left = code.get(planes, place_left, VECTOR)
             share = do.select(seen, do.fmul(left, opaque), numbers(0))
@@ -234,11 +247,11 @@ def _lay_under(code: Code, row: ir.Value, corner_x: ir.Value, corner_y: ir.Value
     code.loop(begin_y, end_y, each_line)
 
 
-def _exponential(code: Code, power: ir.Value) -> ir.Value:
-    """e to the 8·power, for −0.7 ≤ power ≤ 0."""
-    series = numbers(1 / 120)
-    for term in (1 / 24, 1 / 6, 1 / 2, 1.0, 1.0):
-        series = code.muladd(series, power, numbers(term))
+def _exponential(code: Code, square: ir.Value) -> ir.Value:
+    """e to the −8·square, for 0 ≤ square ≤ 0.7."""
+    series = numbers(-1 / 120)
+    for term in (1 / 24, -1 / 6, 1 / 2, -1.0, 1.0):
+        series = code.muladd(series, square, numbers(term))
     for _ in range(3):
         series = code.do.fmul(series, series)
     return series

@@ -27,6 +27,8 @@ from .loops import loops
 _RANGES_PER_THREAD = 4
 _BAND = 128
 """Rows of a picture that are laid over the target at once."""
+_MOST_TOUCHES = 1 << 20
+"""Tiles that the splats of one part touch."""
 _PAD = 16
 """Pixels behind each row, so that those of a tile do not meet in the same lines of the processor's cache."""
 
@@ -50,19 +52,31 @@ class TilePicture:
         self._full = np.zeros(self._tiles, np.uint8)
         self._working: list[Future] = []
 
-    def add(self, records: np.ndarray) -> None:
+    def add(self, records: np.ndarray) -> Iterator[None]:
         """Lays projected splats, records (n,12) f32 as gaussian_project.glsl leaves them, with the nearest last, under
-        those that are there. Returns when those of the call before are painted; threads paint these meanwhile."""
-        from .tile_code import MARK
+        those that are there. Yields between parts that touch many tiles. Threads paint the last part afterwards."""
+        from .tile_code import FIRST_X, MARK, TILE
 
-        code, count = loops(), len(records)
-        marks = np.empty((count, MARK), np.float32)
-        code.call("mark", records, count, self.width, self.height, marks)
-        starts = np.zeros(self._tiles + 1, np.int64)
-        code.call("tally", marks, count, self._columns, starts)
+        marks = np.empty((len(records), MARK), np.float32)
+        loops().call("mark", records, len(records), self.width, self.height, marks)
+        # What a few splats that cover the picture touch would not fit into memory at once.
+        boxes = marks.view(np.int32)[:, FIRST_X:]
+        spans = -(-boxes[:, 1::2] // TILE) - boxes[:, ::2] // TILE
+        part = np.cumsum((spans[:, 0] * spans[:, 1])[::-1]) // _MOST_TOUCHES
+        ends = [*(len(marks) - np.flatnonzero(np.diff(part, prepend=-1))), 0]
+        for end, start in pairwise(ends):
+            self._lay_under(marks[start:end])
+            yield
+
+    def _lay_under(self, marks: np.ndarray) -> None:
+        """Sorts these into tiles while those before are painted, and hands them to threads."""
+        code, count = loops(), len(marks)
+        # A copy: tiles that get full meanwhile must be so for neither of the two or for both.
+        full, starts = self._full.copy(), np.zeros(self._tiles + 1, np.int64)
+        code.call("tally", marks, count, self._columns, full, starts)
         np.cumsum(starts, out=starts)
         items = np.empty(starts[-1], np.int32)
-        code.call("deal", marks, count, self._columns, starts[:-1].copy(), items)
+        code.call("deal", marks, count, self._columns, full, starts[:-1].copy(), items)
         self._wait()
         stride = self._planes.shape[2]
         place = self._columns, stride, self._planes[0].size, stride if len(self._depths) > 1 else 0
@@ -70,10 +84,9 @@ class TilePicture:
         self._working = _shared(lambda first, last: code.call("paint", first, last, *place, *lists), starts)
 
     def finished(self) -> np.ndarray:
-        """The planes (4,h,w) f32 of the picture: premultiplied red, green, blue, and the light that passes, each at
-        least as high and wide as the picture."""
+        """The planes (4,H,W) f32 of the picture: premultiplied red, green, blue, and the light that passes."""
         self._wait()
-        return self._planes
+        return self._planes[:, : self.height, : self.width]
 
     def _wait(self) -> None:
         for future in self._working:
@@ -103,7 +116,7 @@ class TileLayer:
         return self._texture.nbytes if self._texture else 0
 
     def lay(self, planes: np.ndarray) -> Iterator[None]:
-        """Blends the planes (4,h,w) f32 of a picture with the target, in bands, so that little of it is there twice.
+        """Blends the planes (4,H,W) f32 of a picture with the target, in bands, so that little of it is there twice.
         Yields after each, for an event loop to go on."""
         width = planes.shape[2]
         if self._program is None:

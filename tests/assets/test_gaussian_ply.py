@@ -298,3 +298,29 @@ def test_the_up_axis_is_guessed_declared_and_written(tmp_path: Path) -> None:
     assert upright.up_axis() == "y"
     assert upright.provenance.declared["up axis"] == "y"
     assert (tmp_path / "upright.ply").read_bytes().count(b"comment up_axis y\n") == 1
+
+
+def test_rows_between_infinities_of_both_signs_are_left_out_without_a_word_of_numpy(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    splats = random_splats(50, degree=0)
+    splats.means[3, 0], splats.means[4, 0] = np.inf, -np.inf
+    path = tmp_path / "ends.ply"
+    run(save_path(splats, path))
+    read_again = read(path)
+    assert len(read_again) == 48 and "2 of 50 splats" in read_again.provenance.warnings[0]
+    assert not recwarn.list
+
+
+def test_further_columns_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assets.splats.columns.BLOCK", 64)
+    splats = random_splats(4000, degree=0)
+    names = [f"feature_{index}" for index in range(6)]
+    # Each begins in another block, the last column first, so that whichever thread comes first finds another one.
+    for index, name in enumerate(names):
+        splats.extra[name] = np.zeros(4000, np.float32)
+        splats.extra[name][4000 - 600 * (index + 1) :] = index + 1
+    path = tmp_path / "more.ply"
+    run(save_path(splats, path))
+    for _ in range(5):
+        assert list(read(path).extra) == names

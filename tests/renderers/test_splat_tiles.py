@@ -9,6 +9,7 @@ from renderers.camera import Camera
 from renderers.gaussians import GaussiansRenderer
 from renderers.gl.context import capabilities
 from renderers.gl.lifetime import living
+from renderers.splats import tiles
 from renderers.splats.tiles import TilePicture
 from tests.assets.splat_files import random_splats
 from tests.renderers.splat_pictures import picture, psnr, ready
@@ -42,8 +43,9 @@ def random_records(count: int, seed: int = 0) -> np.ndarray:
 def painted(records: np.ndarray, pieces: int = 1, depth: np.ndarray | None = None) -> np.ndarray:
     made = TilePicture(WIDTH, HEIGHT, depth)
     for piece in np.array_split(records, pieces)[::-1]:
-        made.add(np.ascontiguousarray(piece))
-    planes = made.finished()[:, :HEIGHT, :WIDTH]
+        for _ in made.add(np.ascontiguousarray(piece)):
+            pass
+    planes = made.finished()
     return np.stack([*planes[:3], 1 - planes[3]], 2)
 
 
@@ -87,13 +89,46 @@ def test_what_is_hidden_costs_nothing_and_changes_little() -> None:
 def test_damage_leaves_no_mark() -> None:
     records = random_records(60)
     wanted = painted(records)
-    odd = np.repeat(records[:1], 9, 0)
+    odd = np.repeat(records[:1], 11, 0)
+    odd[9, 11], odd[10, 11] = np.nan, -1
     odd[0, 0], odd[1, 1], odd[2, 4], odd[3, 3], odd[4, 5] = np.nan, np.inf, np.nan, np.nan, np.inf
     odd[5, 4:8], odd[6, 4:6], odd[7, 0], odd[8] = 0, 0, 1e30, 0
     np.testing.assert_array_equal(painted(np.concatenate([odd, records, odd])), wanted)
-    # One that covers everything is one that covers everything.
-    records[0, 4:8] = 1e6, 0, 0, 1e6
+    # One that covers everything is one that covers everything, and a colour beyond all others is the brightest.
+    records[0, 4:8], records[1, 8:11] = (1e6, 0, 0, 1e6), (np.inf, np.nan, 1e30)
     assert np.isfinite(painted(records)).all()
+
+
+@pytest.mark.parametrize("middle", [(0.1, 0.2), (-60.0, -70.0), (900.0, -800.0)])
+def test_a_needle_is_as_thin_far_from_its_middle(middle: tuple[float, float]) -> None:
+    """Half a pixel wide and long enough to come from far outside of the picture."""
+    half = np.array([WIDTH, HEIGHT]) / 2
+    along = -np.array(middle) * half
+    along /= np.linalg.norm(along)
+    length = 1.2 * np.linalg.norm(np.array(middle) * half) + 300
+    record = np.zeros((1, 12), np.float32)
+    record[0, :2], record[0, 3], record[0, 8:] = middle, 3.3, (0.2, 0.5, 1.0, 0.9)
+    record[0, 4:6], record[0, 6:8] = along * length / half, np.array([-along[1], along[0]]) * 1.8 / half
+    wanted = blended(record, np.ones((HEIGHT, WIDTH)))
+    assert 10 < np.count_nonzero(wanted[..., 3]) < 600
+    assert np.abs(painted(record) - wanted).max() < 0.02
+
+
+def test_splats_that_touch_too_much_come_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = random_records(300)
+    records[::7, 4:8] *= 20
+    wanted = painted(records)
+    monkeypatch.setattr(tiles, "_MOST_TOUCHES", 40)
+    made = TilePicture(WIDTH, HEIGHT)
+    assert sum(1 for _ in made.add(records)) > 10
+    np.testing.assert_array_equal(painted(records), wanted)
+
+
+def test_as_wide_as_the_gl_can(in_software, renderers) -> None:
+    renderer = ready(random_splats(20))
+    renderers.append(renderer)
+    widest = Camera.look_at((0.6, 0.5, 1.4), (0, 0, 0), width=capabilities().max_texture, height=8)
+    assert picture(renderer, widest).any()
 
 
 def test_no_splats_make_an_empty_picture() -> None:
@@ -139,6 +174,6 @@ def test_everything_is_freed(in_software, gl) -> None:
     renderer = ready(random_splats(100))
     picture(renderer, CAMERA)
     picture(renderer, CAMERA.resized(40, 30))
-    assert renderer._tiles.nbytes == (64 + 16) * 4 * 128 * 4
+    assert renderer._tiles.nbytes == 40 * 4 * 128 * 4
     renderer.dispose()
     assert +living == +before

@@ -279,3 +279,14 @@ def test_a_slider_goes_by_factors_where_small_values_matter_as_much(qtbot) -> No
     assert row.slider.value() == pytest.approx(row.slider.maximum() * 3 / 11, abs=1)
     row.slider.setValue(row.slider.maximum())
     assert row.value() == 2048.0
+
+
+def test_no_more_bands_are_offered_than_there_are(window: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "one.ply"
+    run(save_path(random_splats(50, degree=1), path))
+    (splats,) = opened(window, path)
+    row = window.panel("inspector").root.child("Display", "sh_degree")
+    assert (row.value(), row.opts["limits"]) == (1, [0, 1])
+    assert splats.display.sh_degree == 3  # of whatever else it may get
+    row.setValue(0)
+    assert splats.display.sh_degree == 0

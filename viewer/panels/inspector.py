@@ -287,9 +287,10 @@ class Inspector(QStackedWidget):
             self._soon.start()
         self._quiet = True
         for name, row in rows.items():
-            if name in settings and settings[name].slider:
-                row.setLimits([settings[name].low, settings[name].high])
-            row.setValue(getattr(self._asset.display, name))
+            entry = settings.get(name) or self._asset.display_type.setting(name)
+            if entry.slider:
+                row.setLimits([entry.low, entry.high])
+            row.setValue(_shown(entry, self._asset.display))
         self._quiet = False
 
     def _tell_gpu_memory(self) -> None:
@@ -352,9 +353,15 @@ def _level(levels: tuple[int, ...], level: int | None) -> dict:
     return described if level == levels[0] else described | {"value": level}
 
 
+def _shown(entry: Setting, display: Any) -> Any:
+    """The value of a setting; the end of its range where an asset has less than its kind may have."""
+    value = getattr(display, entry.name)
+    return value if entry.choices or entry.high is None else min(value, entry.high)
+
+
 def _parameter(entry: Setting, display: Any) -> dict:
     """One `Setting` as pyqtgraph describes a parameter."""
-    value = getattr(display, entry.name)
+    value = _shown(entry, display)
     described = {"name": entry.name, "title": entry.label, "tip": entry.help, "default": entry.default}
     if value != entry.default:
         described["value"] = value  # given, it counts as modified, and the button that resets it is enabled
