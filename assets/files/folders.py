@@ -40,7 +40,8 @@ def newest(*patterns: str, called: str = "") -> Callable[[Path], Contents | None
     """The `find` of files at one of `patterns`, paths from the folder, of which the first that fits is taken.
 
     In a pattern "{n}" stands for a number, of which the largest is meant, and "{part}" for the numbers of files that
-    belong together; of names that give the same numbers, as "5" and "05" do, the last one counts. called: what stands behind the name of the folder in that of the asset, with {n} in it.
+    belong together; of names that give the same numbers, as "5" and "05" do, one counts. called: what stands behind the
+    name of the folder in that of the asset, with {n} in it.
     """
 
     def find(folder: Path) -> Contents | None:

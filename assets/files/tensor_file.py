@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadFile
+from .archives import check_packing
 
 MAX_RATIO = 200
 """How many times larger than its file a compressed .npz may be."""

@@ -6,6 +6,7 @@ one asset as it was before it was split; an environment, which every level shows
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ..files.folders import FolderLayout, newest
 from ..gaussians import Gaussians
 from ..progress import Job, stage
 from ..splats.plain import received
+from ..splats.room import check_room
 from ..splats.rows import ARRAYS, joined
 from ..splats.sog_decoding import decode, name_of
 from ..splats.sog_files import LARGEST_JSON, inside_folder, open_files, read_json, read_within
@@ -114,6 +116,7 @@ def _pieces(path: Path, names: list[Any], slices: list[_Slice]) -> Job[list[Gaus
     files = {number: inside_folder(path, names[number]) for number in by_file}
     if len(set(files.values())) < len(files):
         raise BadFile(path, "is damaged: it lists a file twice")
+    _check_total(path, total, files.values())
     pieces, done = [], 0
     for number, wanted in by_file.items():
         count = sum(piece.count for piece in wanted)
@@ -128,6 +131,16 @@ def _pieces(path: Path, names: list[Any], slices: list[_Slice]) -> Job[list[Gaus
         pieces.append(splats if count == len(splats) else _picked(splats, wanted))
         done += count
     return pieces
+
+
+def _check_total(path: Path, splats: int, files: Iterable[Path]) -> None:
+    """Raises BadFile where all files of a level together, each small enough, would fill memory."""
+    try:
+        # The pictures of a .json lie beside it.
+        there = {one for file in files for one in (file.parent.iterdir() if file.suffix == ".json" else (file,))}
+        check_room(path, splats, 0, sum(one.stat().st_size for one in there))
+    except OSError as error:
+        raise BadFile(path, f"names files that cannot be read ({error.strerror or error})") from error
 
 
 def _decoded(path: Path, file: Path) -> Job[Gaussians]:

@@ -33,6 +33,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 _TRANSFORMS = "dataparser_transforms.json"
 _LARGEST_TEXT = 4 << 20
+_MOST_GAPS = 5
 
 
 @dataclass(frozen=True)

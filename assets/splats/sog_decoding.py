@@ -17,22 +17,22 @@ from ..gaussians import Gaussians
 from ..progress import Job, Progress
 from . import packing
 from .plain import told
+from .room import check_room
 from .sog_files import SogFiles
 from .sog_meta import MOST_ENTRIES, PALETTE_COLUMNS, TERMS, Harmonics, SogMeta, check_meta
+from .spherical_harmonics import MAX_DEGREE
 
 _BLOCK = 65536
 _FIRST_TAG = 252
 """The alpha of a rotation whose largest part is w; 253 … 255: x, y, z."""
 _LARGEST_LOGIT = 14.0
-_BELIEVED = 1 << 18
-_SPLATS_PER_BYTE = 1
-"""Low bytes of means are noise, of which a splat has three (those of scans take 3.0): a picture of very many splats
-that needs less than one byte for each was made to fill memory."""
 
 
 def decode(files: SogFiles, name: str) -> Job[Gaussians]:
     """A job that returns the splats as they are stored, with what the file says of them. Raises BadFile."""
     meta = check_meta(files.path, files.meta())
+    degree = 0 if meta.harmonics is None else meta.harmonics.bands or MAX_DEGREE
+    check_room(files.path, meta.count, degree, files.packed_bytes(meta.files()))
     provenance = Provenance()
     count = meta.count
     yield Progress(0, 1, f"Reading {count:,} splats")
@@ -64,8 +64,7 @@ def decode(files: SogFiles, name: str) -> Job[Gaussians]:
 
 def _means(files: SogFiles, meta: SogMeta) -> np.ndarray:
     """Means (N,3) f32."""
-    least = meta.count // _SPLATS_PER_BYTE if meta.count > _BELIEVED else 0
-    low = files.picture(meta.means_files[0], meta.count, least)
+    low = files.picture(meta.means_files[0], meta.count)
     high = files.picture(meta.means_files[1], meta.count)
     out = np.empty((meta.count, 3), np.float32)
     share = np.arange(65536) / 65535

@@ -49,22 +49,23 @@ class SogFiles(ABC):
     def close(self) -> None:  # noqa: B027 - a folder has nothing to close
         """Lets go of the file."""
 
-    def picture(self, name: Any, count: int, least_bytes: int = 0) -> np.ndarray:
-        """The first `count` pixels (count,4) u8 of the picture called `name`, row by row from the top left. Whatever is
-        in a file of less than `least_bytes` is not believed."""
-        image = self.image(name, 4 * count + _SPARE_PIXELS, least_bytes)
+    @abstractmethod
+    def packed_bytes(self, names: tuple[str, ...]) -> int:
+        """How many bytes the files called `names` take as they lie there, each counted once."""
+
+    def picture(self, name: Any, count: int) -> np.ndarray:
+        """The first `count` pixels (count,4) u8 of the picture called `name`, row by row from the top left."""
+        image = self.image(name, 4 * count + _SPARE_PIXELS)
         pixels = image.reshape(-1, 4)
         if len(pixels) < count:
             raise BadFile(self.path, f"has {len(pixels):,} pixels in {_shown(name)} for {count:,} splats")
         return pixels[:count]
 
-    def image(self, name: Any, most_pixels: int, least_bytes: int = 0) -> np.ndarray:
+    def image(self, name: Any, most_pixels: int) -> np.ndarray:
         """The picture called `name`, (H,W,4) u8."""
         if not isinstance(name, str):
             raise BadFile(self.path, f"names {_shown(name)} where the name of a picture belongs")
         data = self.read(name, _LARGEST_PICTURE)
-        if len(data) < least_bytes:
-            raise BadFile(self.path, f"has {len(data):,} bytes in {_shown(name)}, far too few for its splats")
         if data.startswith(b"version https://git-lfs"):
             raise BadFile(self.path, f"has Git LFS pointers such as {_shown(name)} for pictures; run 'git lfs pull'")
         webp = data[:4] == b"RIFF" and data[8:12] == b"WEBP"
@@ -86,6 +87,12 @@ class SogFolder(SogFiles):
 
     def read(self, name: str, most: int) -> bytes:
         return read_within(self.path, inside_folder(self.path, name), most)
+
+    def packed_bytes(self, names: tuple[str, ...]) -> int:
+        try:
+            return sum(file.stat().st_size for file in {inside_folder(self.path, name) for name in names})
+        except OSError as error:
+            raise BadFile(self.path, f"needs files that cannot be read ({error.strerror or error})") from error
 
 
 class SogBundle(SogFiles):
@@ -112,6 +119,10 @@ class SogBundle(SogFiles):
 
     def read(self, name: str, most: int) -> bytes:
         return self._member(self.place.removesuffix(META) + name, most)
+
+    def packed_bytes(self, names: tuple[str, ...]) -> int:
+        # Sizes that members declare may be anything; that of the file is not.
+        return self.path.stat().st_size
 
     def _member(self, name: str, most: int) -> bytes:
         try:

@@ -60,6 +60,11 @@ class SogMeta:
     up: str | None
     generator: str
 
+    def files(self) -> tuple[str, ...]:
+        """The names of all pictures."""
+        own = (*self.means_files, self.scales_file, self.rotations_file, self.colors_file)
+        return own if self.harmonics is None else (*own, *self.harmonics.files)
+
 
 class _Reader:
     """Takes values out of a description. Raises BadFile that names the place of a wrong one."""

@@ -5,7 +5,8 @@ lie behind a header of 16 bytes and are compressed together (gzip, or not at all
 extensions, a table of sizes and one Zstandard frame a block. Source: github.com/nianticlabs/spz, README and "File
 Format"; the numbers' scales are those of its reference implementation.
 
-Nothing is inflated beyond what the header's count calls for, and no count is believed that the file is too small for.
+Nothing is inflated beyond what the header's count calls for, and no count is believed that would fill memory from a
+small file (`room`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy as np
 from ..errors import BadFile
 from ..progress import Job, Progress
 from . import packing
+from .room import check_room
 from .spherical_harmonics import MAX_DEGREE, coefficient_count
 
 MAGIC = b"NGSP"
@@ -46,10 +48,6 @@ FRAMES = (
 )
 
 _LARGEST_BITS = 30
-_RATIO, _RATIO_FROM = 40, 16 << 20
-"""How much smaller than its blocks a large file can be. Scans shrink to a third; splats that only differ in their
-places, with SH of degree 3 that is zero, to a tenth."""
-
 _STEP = 4 << 20
 _LARGEST_RECORDS = 65536
 _ROWS = 65536
@@ -113,7 +111,7 @@ def decode(path: Path, data: bytes | memoryview) -> Job[SpzContents]:
             header = _header(path, file.read(16))
             if header.version > 3:
                 raise BadFile(path, f"is compressed like an old .spz, but claims version {header.version}")
-            _check_count(path, header, len(data))
+            check_room(path, header.count, header.degree, len(data))
             readers = ((file, size) for size in header.sizes())
         contents = yield from _decoded(path, header, readers)
         if not modern:
@@ -148,17 +146,10 @@ def _header(path: Path, head: bytes) -> _Header:
     return header
 
 
-def _check_count(path: Path, header: _Header, size: int) -> None:
-    """Raises BadFile where a file of `size` bytes cannot hold what its header claims."""
-    total = sum(header.sizes())
-    if total > _RATIO_FROM and total > _RATIO * size:
-        raise BadFile(path, f"claims to hold {header.count:,} splats in {size:,} bytes, which is not believable")
-
-
 def _modern_header(path: Path, data: memoryview) -> tuple[_Header, str | None]:
     """The header of version 4, and the frame that its extensions name."""
     header = _header(path, bytes(data[:16]))
-    _check_count(path, header, len(data))
+    check_room(path, header.count, header.degree, len(data))
     if len(data) < 32:
         raise BadFile(path, "ends within its header")
     table = struct.unpack_from("<I", data, 16)[0]

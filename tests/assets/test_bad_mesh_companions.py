@@ -18,6 +18,7 @@ from assets.files.images import BadPicture, decode_image
 from assets.formats import open_path
 from assets.progress import run
 from tests.assets.bad_mesh_files import TRIANGLE, opened_mesh, refusal, write_triangle_gltf
+from tests.assets.mesh_files import write_3dxml
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,27 @@ def test_pictures_are_measured_before_they_are_decoded(tmp_path: Path) -> None:
     assert tracemalloc.get_traced_memory()[1] < 64 << 20
     tracemalloc.stop()
     assert "60000 × 60000 pixels" in mesh.provenance.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["Manifest.xml", "a.jpg"])
+def test_members_that_say_they_are_small_are_unpacked_no_further(name: str, tmp_path: Path) -> None:
+    """Neither by us nor by the reader that the archive is handed to."""
+    whole, path = write_3dxml(tmp_path / "whole.3dxml"), tmp_path / "a.3dxml"
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        members = {one: source.read(one) for one in source.namelist()}
+        start = members.get(name, b"\xff\xd8")
+        for one, data in (members | {name: start + b" " * (64 << 20)}).items():
+            archive.writestr(one, data)
+        info = archive.getinfo(name)
+    told = struct.pack("<III", zlib.crc32(start), info.compress_size, len(start))
+    honest = struct.pack("<III", info.CRC, info.compress_size, info.file_size)
+    path.write_bytes(path.read_bytes().replace(honest, told))
+    tracemalloc.start()
+    try:
+        assert opened_mesh(path).counts() == opened_mesh(whole).counts()
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_archives_that_unfold(tmp_path: Path) -> None:

@@ -68,6 +68,17 @@ def test_what_would_take_long_is_refused_soon(name: str, zipped: bool, tmp_path:
     assert time.process_time() - start < SECONDS
 
 
+def test_the_steps_of_all_pickles_are_counted_together(tmp_path: Path) -> None:
+    path = with_pickle(tmp_path / "a.pt", b"\x80\x02](" + b"]" * 600_000 + b"e.", zipped=True)
+    with pytest.raises(BadFile, match="no arrays"):
+        run(open_path(path))
+    with zipfile.ZipFile(path, "a") as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("data.pkl"))
+        archive.writestr(f"more/{name}", archive.read(name))
+    with pytest.raises(BadFile, match="pickles of more than 1,000,000 steps"):
+        run(open_path(path))
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),

@@ -119,6 +119,22 @@ def test_all_ranks_of_the_last_step_of_gsplat(tmp_path: Path) -> None:
         opened(folder)
 
 
+def test_no_file_is_read_twice_for_numbers_with_zeros_before_them(tmp_path: Path) -> None:
+    for name in ("step-1.ckpt", "step-000000001.ckpt"):
+        save(nerfstudio(random_splats(12)), tmp_path / name)
+    assert contents_of(tmp_path).further == () and len(opened(tmp_path)) == 12
+    folder = tmp_path / "ranks"
+    for number, name in enumerate(("ckpt_5_rank0.pt", "ckpt_05_rank0.pt", "ckpt_5_rank1.pt", "ckpt_5_rank01.pt")):
+        save(gsplat(random_splats(10, 1, seed=number)), folder / name)
+    assert len(contents_of(folder).further) == 1 and len(opened(folder)) == 20
+
+
+def test_ranks_far_apart_take_no_memory(tmp_path: Path) -> None:
+    for rank in (0, 3, 999_999_999):
+        save(gsplat(random_splats(10, 1)), tmp_path / f"ckpt_1_rank{rank}.pt")
+    assert opened(tmp_path).provenance.warnings == ["The splats of rank 1, 2, 4, 5, 6 are missing beside it."]
+
+
 def test_what_a_folder_would_have_to_hold(tmp_path: Path) -> None:
     (tmp_path / "point_cloud" / "iteration_last").mkdir(parents=True)
     write_splats(tmp_path / "one.ply")

@@ -317,7 +317,7 @@ def test_splats_that_are_placed_too_often(tmp_path: Path) -> None:
     """A small file that would fill the memory."""
     builder = Builder()
     builder.splats(random_splats(20_000, 3))
-    builder.tree["nodes"] *= 60
+    builder.tree["nodes"] *= 80
     with pytest.raises(BadFile, match="not believable"):
         opened(builder.write(tmp_path / "a.gltf"))
 

@@ -77,8 +77,16 @@ def test_bombs_are_not_unpacked(tmp_path: Path) -> None:
     meta, images = parts()
     files = encoded(images) | {"means_l.webp": picture(np.zeros((1200, 1200, 3), np.uint8))}
     refused(write_bundle(tmp_path / "a.sog", meta, files), "too large")
-    files["means_u.webp"] = files["means_l.webp"]
-    refused(write_bundle(tmp_path / "b.sog", meta | {"count": 1_400_000}, files), "far too few")
+    refused(write_bundle(tmp_path / "b.sog", meta | {"count": 6_000_000}, files), "not believable")
+    refused(write_folder(tmp_path / "meta.json", meta | {"count": 6_000_000}, files), "not believable")
+
+
+def test_splats_in_one_place_take_no_room_and_open(tmp_path: Path) -> None:
+    meta, images = parts()
+    same = {name: picture(np.full((600, 600, images[name].shape[2]), 255, np.uint8)) for name in images}
+    files = {f"{name}.webp": data for name, data in same.items()}
+    path = write_bundle(tmp_path / "a.sog", meta | {"count": 360_000}, files)
+    assert path.stat().st_size < 20_000 and len(read(path)) == 360_000
 
 
 def test_a_member_that_says_it_is_small_is_unpacked_no_further(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from assets.errors import BadFile, BadInput
 from assets.formats import ReadOptions, gaussian_sog, open_level, open_path, save_path
 from assets.gaussians import Gaussians
 from assets.progress import Progress, run
+from assets.splats import room
 from tests.assets.splat_comparison import assert_within, far_apart, read, rows_of
 from tests.assets.splat_files import random_splats
 from tests.processes import refused, succeeded
@@ -146,6 +147,17 @@ def test_a_file_that_is_listed_again_and_again_is_not_read_each_time(tmp_path: P
     path, tree = tmp_path / "lod-meta.json", {"children": [{"lods": {"0": place(i, 0, 10)}} for i in range(2)]}
     write_scene(path, [random_splats(10, 0)], tree, filenames=["part_0/meta.json", "./part_0/meta.json"])
     with pytest.raises(BadFile, match="lists a file twice"):
+        run(open_path(path))
+
+
+def test_files_that_are_small_enough_alone_and_not_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lod-meta.json"
+    write_scene(path, [random_splats(50, 0)] * 4, {"children": [{"lods": {"0": place(n, 0, 50)}} for n in range(4)]})
+    monkeypatch.setattr(room, "_MOST_GROWTH", 0)
+    monkeypatch.setattr(room, "MOST_BYTES", 4 * 50 * 56)
+    assert len(read(path)) == 200
+    monkeypatch.setattr(room, "MOST_BYTES", 3 * 50 * 56)
+    with pytest.raises(BadFile, match="200 splats in .* not believable"):
         run(open_path(path))
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import zstandard
 
 from assets.errors import BadFile, BadInput
-from assets.formats import ReadOptions, open_path, save_path
+from assets.formats import ReadOptions, gaussian_sog, gaussian_spz, open_path, save_path
 from assets.gaussians import Gaussians
 from assets.progress import run
-from assets.splats import spz, spz_writing
+from assets.splats import room, spz, spz_writing
 from assets.splats.frames import between, flipped, spz_flipped
 from assets.splats.transform import baked
 from tests.assets.splat_comparison import DATA, assert_within, covariances, far_apart, read
@@ -285,14 +287,46 @@ def test_what_inflates_without_end_is_not_inflated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", [3, 4])
 def test_splats_that_take_no_room_are_not_believed(version: int, tmp_path: Path) -> None:
-    """A million splats of zeros, each of which is there: a small file of them would fill any memory."""
-    count, path = 1_000_000, tmp_path / "a.spz"
+    """Six million splats of zeros, each of which is there: a small file of them would fill any memory."""
+    count, path = 6_000_000, tmp_path / "a.spz"
     if version == 3:
         path.write_bytes(gzip.compress(header(count=count) + bytes(20 * count)))
     else:
         path.write_bytes(modern(sound(count), blocks_of(count), count=count))
     with pytest.raises(BadFile, match="not believable"):
         run(open_path(path))
+
+
+def lattice(side: int, degree: int) -> Gaussians:
+    """Splats at the corners of a square grid in a plane, alike but for their places; SH is zero."""
+    count = side * side
+    means = np.stack([*np.divmod(np.arange(count), side), np.zeros(count)], 1).astype(np.float32) / 16
+    turn = np.tile(np.float32([1, 0, 0, 0]), (count, 1))
+    sh = np.zeros((count, (degree + 1) ** 2, 3), np.float32)
+    return Gaussians("a", means, np.full((count, 3), -4, np.float32), turn, np.zeros(count, np.float32), sh)
+
+
+def test_a_lattice_packs_well_and_opens(tmp_path: Path) -> None:
+    """Splats that only differ in their places, which Zstandard packs better than any scan."""
+    path = tmp_path / "a.spz"
+    run(gaussian_spz.save(lattice(600, 3), path))
+    assert path.stat().st_size * 40 < 600 * 600 * 65
+    assert len(read(path)) == 600 * 600
+
+
+@pytest.mark.parametrize("write", [gaussian_spz.save, gaussian_sog.save_bundle])
+def test_a_large_lattice_is_refused_only_where_both_bounds_say_so(
+    write: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"a.{'spz' if write is gaussian_spz.save else 'sog'}"
+    run(write(lattice(64, 1), path))
+    monkeypatch.setattr(room, "MOST_BYTES", 0)
+    assert len(read(path)) == 64 * 64
+    monkeypatch.setattr(room, "_MOST_GROWTH", 1)
+    with pytest.raises(BadFile, match="4,096 splats in .* not believable"):
+        run(open_path(path))
+    monkeypatch.setattr(room, "MOST_BYTES", 300 << 20)
+    assert len(read(path)) == 64 * 64
 
 
 def test_sh_of_degree_4_is_read_as_far_as_degree_3(tmp_path: Path) -> None:

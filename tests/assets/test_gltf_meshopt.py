@@ -210,6 +210,25 @@ def test_a_bomb_of_zeros(tmp_path: Path) -> None:
         run(open_path(path))
 
 
+@pytest.mark.parametrize("places", [1, 60])
+def test_splats_are_measured_by_what_lies_in_the_file(
+    places: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """40 times what was unpacked would be enough for them to be placed as often as this."""
+    count, path = 30_000, tmp_path / "a.glb"
+    own = {f"KHR_gaussian_splatting:{name}": 0 for name in ("SCALE", "SH_DEGREE_0_COEF_0")}
+    primitive = {"attributes": {"POSITION": 0, **own}, "mode": 0, "extensions": {"KHR_gaussian_splatting": {}}}
+    entry = {"count": count, "byteStride": 12, "mode": "ATTRIBUTES"}
+    nodes = {"nodes": [{"mesh": 0}] * places, "scenes": [{"nodes": list(range(places))}], "scene": 0}
+    path.write_bytes(packed_glb(1, entry, zeros(count, 12), meshes=[{"primitives": [primitive]}], **nodes))
+    monkeypatch.setattr("assets.files.gltf.splats.MOST_BYTES", 4 << 20)
+    if places == 1:
+        assert [len(asset) for asset in run(open_path(path))] == [count]
+        return
+    with pytest.raises(BadFile, match="MiB of splats, which is not believable"):
+        run(open_path(path))
+
+
 def test_an_extension_that_is_required_and_unknown(triptych, tmp_path: Path) -> None:
     entry = {"count": 300, "byteStride": 12, "mode": "ATTRIBUTES"}
     required = ["KHR_mesh_quantization", "EXT_meshopt_compression", "ACME_cubes"]

@@ -280,6 +280,13 @@ def test_views_that_claim_more_than_they_hold(tmp_path: Path) -> None:
 def test_archives_that_unpack_to_too_much(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "bomb.npz", scene_codes=np.zeros((3, 16, 512, 512), np.float32))
     assert "would unpack to" in refused(tmp_path / "bomb.npz")
+    np.savez(tmp_path / "plain.npz", **triposr_tensors())
+    for number, packed in enumerate((zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)):
+        path = tmp_path / f"odd{number}.npz"
+        with zipfile.ZipFile(tmp_path / "plain.npz") as source, zipfile.ZipFile(path, "w", packed) as target:
+            for entry in source.infolist():
+                target.writestr(entry.filename, source.read(entry))
+        assert "never use" in refused(path)
     whole = saved(triposr_tensors(), tmp_path / "whole.pt")
     with zipfile.ZipFile(whole) as source, zipfile.ZipFile(tmp_path / "bomb.pt", "w") as target:
         for entry in source.infolist():

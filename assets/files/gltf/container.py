@@ -104,7 +104,7 @@ class Container:
         try:
             layout = meshopt.read_layout(packed)
             self._packed_bytes += len(data)
-            total = layout.nbytes + sum(map(len, self._unpacked.values()))
+            total = layout.nbytes + self.unpacked_bytes
             if total > max(_MOST_UNPACKED, _MOST_GROWTH * self._packed_bytes):
                 raise BadFile(self.path, f"would unpack to {total >> 20} MiB, which is not believable")
             return meshopt.decode(layout, data)
@@ -180,8 +180,13 @@ class Container:
 
     @property
     def buffer_bytes(self) -> int:
-        """How many bytes of buffers were read so far, and unpacked."""
-        return sum(map(len, (*self._buffers.values(), *self._unpacked.values())))
+        """How many bytes of buffers were read so far, as they lie in the file."""
+        return sum(map(len, self._buffers.values()))
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """How many bytes were unpacked so far."""
+        return sum(map(len, self._unpacked.values()))
 
     def _buffer(self, index: Any) -> bytes:
         if index not in self._buffers:

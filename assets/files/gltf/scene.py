@@ -26,6 +26,10 @@ class _Cloud:
     colors: np.ndarray | None
 
 
+_UNPACKED_SHARE = 5
+"""How much less than bytes that lie in the file those count that were unpacked from it, for what a mesh may become."""
+
+
 @dataclass
 class _Content:
     """What one glTF mesh turned into."""
@@ -182,7 +186,8 @@ class SceneReader:
 
     def _geometry(self, entry: dict[str, Any], name: str, mode: int, draco: dict[str, Any] | None) -> RawPart:
         attributes, compressed, faces = entry["attributes"], None, None
-        self.builder.further_bytes = max(self.builder.further_bytes, self.container.buffer_bytes)
+        read = self.container.buffer_bytes + self.container.unpacked_bytes // _UNPACKED_SHARE
+        self.builder.further_bytes = max(self.builder.further_bytes, read)
         if isinstance(draco, dict):
             faces, compressed = decode_draco(self.container, draco)
             self.builder.further_bytes += faces.nbytes

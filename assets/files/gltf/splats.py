@@ -26,6 +26,7 @@ from ...gaussians import Gaussians
 from ...progress import Job, Progress, stage
 from ...splats import frames, packing, spz
 from ...splats.plain import logarithms, received, told
+from ...splats.room import MOST_BYTES, bytes_of
 from ...splats.spherical_harmonics import C0, MAX_DEGREE
 from ...splats.transform import baked
 from .container import Container
@@ -52,8 +53,8 @@ COLOR_SPACES = {"srgb": "srgb_rec709_display", "linear": "lin_rec709_display"}
 _MOST_PLACES = 500
 """Each becomes an asset of its own, and a row in the list of them."""
 
-_MOST_BYTES, _MOST_GROWTH = 256 << 20, 40
-"""What splats that are placed again and again may take in memory: at most so much, or so many times their buffers."""
+_MOST_GROWTH = 40
+"""How many times larger than their buffers splats that are placed again and again may become."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +89,19 @@ def read_splats(
         start, end = number / len(placed), (number + 1) / len(placed)
         key = id(one.primitive)
         if key not in read:
-            read[key] = yield from stage(_Primitive(container, one, turn_spz).read(), start, (start + end) / 2)
+            read[key] = yield from stage(_Primitive(container, one, turn_spz).read(held), start, (start + end) / 2)
         held += read[key].nbytes
-        if held > max(_MOST_BYTES, _MOST_GROWTH * container.buffer_bytes):
-            raise BadFile(container.path, f"unfolds to {held >> 20} MiB of splats, which is not believable")
+        _check_held(container, held)
         asset = yield from stage(_stood_up(container, one, read[key], alone), (start + end) / 2, end)
         asset.provenance.warnings[:0] = [text for text in warnings if text not in asset.provenance.warnings]
         assets.append(asset)
     return assets
+
+
+def _check_held(container: Container, held: int) -> None:
+    """Raises BadFile where the splats of a file would take more memory than its buffers make believable."""
+    if held > max(MOST_BYTES, _MOST_GROWTH * container.buffer_bytes):
+        raise BadFile(container.path, f"unfolds to {held >> 20} MiB of splats, which is not believable")
 
 
 def _stood_up(container: Container, one: PlacedSplats, splats: Gaussians, alone: bool) -> Job[Gaussians]:
@@ -109,12 +115,13 @@ def _stood_up(container: Container, one: PlacedSplats, splats: Gaussians, alone:
     notes.color_space = splats.notes.color_space
     provenance.declared |= splats.provenance.declared
     provenance.guessed |= splats.provenance.guessed
-    if not np.array_equal(one.world, np.eye(4)):
+    moved = not np.array_equal(one.world, np.eye(4))
+    if moved:
         try:
             splats = yield from stage(baked(splats, one.world), 0.0, 0.4)
         except BadInput as error:
             raise BadFile(container.path, f"flattens its splats ({one.name!r}) by the transform of a node") from error
-    turned = yield from stage(frames.converted(splats, FRAME, FRAMES[up]), 0.4, 0.6)
+    turned = yield from stage(frames.converted(splats, FRAME, FRAMES[up], in_place=moved), 0.4, 0.6)
     arrays = (turned.means, turned.log_scales, turned.rotations, turned.logit_opacities, turned.sh)
     asset = Gaussians(one.name, *arrays, notes=notes, provenance=provenance)
     (asset,) = yield from stage(received(container.path, asset), 0.6, 1.0)
@@ -137,8 +144,9 @@ class _Primitive:
         self._extensions = extensions | (nested if isinstance(nested, dict) else {})
         self.provenance = Provenance(format=f"glTF ({EXTENSION})")
 
-    def read(self) -> Job[Gaussians]:
-        """The splats, not yet checked for values that are not finite."""
+    def read(self, held: int) -> Job[Gaussians]:
+        """The splats, not yet checked for values that are not finite. held: bytes of those that the file placed so
+        far."""
         generator = str(self.container.tree["asset"].get("generator", ""))
         if generator:
             self.provenance.declared["generator"] = generator[:200]
@@ -149,6 +157,8 @@ class _Primitive:
         means = self._floats("POSITION", 3)
         if means is None:
             raise BadFile(self.container.path, f"has splats without positions ({self.name!r})")
+        degree = MAX_DEGREE if any("SH_DEGREE_1" in name for name in self._attributes) else 0
+        _check_held(self.container, held + bytes_of(len(means), degree))
         rotations = self._own("ROTATION", 4)
         scales = self._own("SCALE", 3)
         if scales is None:
@@ -177,7 +187,7 @@ class _Primitive:
         frame = contents.frame or self._spz_frame
         where = self.provenance.declared if contents.frame else self.provenance.guessed
         where["frame"] = f"{frame} of the .spz"
-        return (yield from frames.converted(splats, frame, FRAME))
+        return (yield from frames.converted(splats, frame, FRAME, in_place=True))
 
     def _note_color_space(self, splats: Gaussians) -> None:
         space = self._base.get("colorSpace")
