@@ -23,6 +23,16 @@ def triposr(shared: Path) -> Triplane:
 
 
 @pytest.fixture
+def frame(gl) -> Iterator[object]:
+    """A frame of the GL context without a window."""
+    from renderers.frame import Frame
+
+    frame = Frame()
+    yield frame
+    frame.dispose()
+
+
+@pytest.fixture
 def renderers(gl) -> Iterator[list[Renderer]]:
     """Renderers put in here are disposed of after the test."""
     made: list[Renderer] = []

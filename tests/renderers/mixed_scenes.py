@@ -7,6 +7,7 @@ import numpy as np
 from assets.fields.description import March, Output
 from assets.gaussians import Gaussians
 from assets.mesh import Material, Mesh, MeshPart
+from assets.scene import Scene
 from assets.triplane import Triplane
 from renderers.camera import Camera
 
@@ -54,3 +55,11 @@ def fog_box(
     placed[:3, 3] = place
     fog.set_transform(placed)
     return baked(fog)
+
+
+def scene_of(*assets) -> Scene:
+    """A scene of these."""
+    scene = Scene()
+    for asset in assets:
+        scene.add(asset)
+    return scene

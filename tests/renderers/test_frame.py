@@ -57,13 +57,6 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     return scene
 
 
-@pytest.fixture
-def frame(gl) -> Iterator[Frame]:
-    frame = Frame()
-    yield frame
-    frame.dispose()
-
-
 def test_premultiplied_pictures_lie_over_their_background(frame: Frame, scene: Scene) -> None:
     picture = frame.draw(scene, CAMERA, FrameSettings(background=(1.0, 1.0, 1.0)))
     assert picture.shape == (30, 40, 4)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -16,13 +14,6 @@ from tests.renderers.mixed_scenes import CAMERA, fog_box, quad, splat
 BLACK = FrameSettings(background=(0.0, 0.0, 0.0))
 RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 MIDDLE = (24, 32)
-
-
-@pytest.fixture
-def frame(gl) -> Iterator[Frame]:
-    frame = Frame()
-    yield frame
-    frame.dispose()
 
 
 def middle_of(frame: Frame, *assets: Asset) -> np.ndarray:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
 from assets.deform.kinds import flattened
 from assets.gaussians import Gaussians
 from assets.progress import run
-from assets.scene import Scene
 from renderers import gaussians as gaussians_module
 from renderers.frame import Frame, FrameSettings
 from renderers.gl.lifetime import living
@@ -18,7 +15,7 @@ from renderers.reference.gaussians import render
 from renderers.reference.still import draw_exact
 from renderers.renderer import Quality
 from tests.assets.splat_files import random_splats
-from tests.renderers.mixed_scenes import CAMERA, quad, splat
+from tests.renderers.mixed_scenes import CAMERA, quad, scene_of, splat
 from tests.renderers.splat_pictures import picture, psnr
 from tests.renderers.test_gaussians import CAMERA as ASIDE
 from tests.renderers.warps import bend, resting_warp, rig_of, warp_of
@@ -28,20 +25,6 @@ WALL = (0.0, 0.6, 0.2)  # linear, as materials are
 BACKDROP = (0.2, 0.4, 0.9)
 COLORS = np.array([(0.9, 0.05, 0.3), (0.02, 1.6, 0.2)])
 OPACITIES, SIZES, HEIGHTS = np.array([0.5, 0.7]), np.array([0.25, 0.5]), np.array([1.0, -0.5])
-
-
-@pytest.fixture
-def frame(gl) -> Iterator[Frame]:
-    frame = Frame()
-    yield frame
-    frame.dispose()
-
-
-def scene_of(*assets) -> Scene:
-    scene = Scene()
-    for asset in assets:
-        scene.add(asset)
-    return scene
 
 
 def linear(splats: Gaussians) -> Gaussians:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,29 +12,14 @@ import pytest
 
 from assets.errors import BadInput, Cancelled
 from assets.progress import Progress, run
-from assets.scene import Scene
 from assets.triplane import Triplane
 from renderers.camera import Camera
 from renderers.frame import Frame, FrameSettings
 from renderers.reference.still import draw_exact, exact_still, lay_over_background
 from tests.renderers.field_pictures import oracle_view, psnr
-from tests.renderers.mixed_scenes import CAMERA, fog_box, quad, splat
+from tests.renderers.mixed_scenes import CAMERA, fog_box, quad, scene_of, splat
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def frame(gl) -> Iterator[Frame]:
-    frame = Frame()
-    yield frame
-    frame.dispose()
-
-
-def scene_of(*assets) -> Scene:
-    scene = Scene()
-    for asset in assets:
-        scene.add(asset)
-    return scene
 
 
 def test_a_triplane_alone_is_what_its_family_draws(frame: Frame, triposr: Triplane, shared: Path) -> None:
