@@ -31,7 +31,9 @@ class GaussiansDisplay(Display):
     """How splats are shown."""
 
     mode: str = setting("colour", "Mode", "What is drawn", choices=MODES)
-    sh_degree: int = setting(3, "SH degree", "Highest band of view-dependent colour that is drawn", low=0, high=3)
+    sh_degree: int = setting(
+        3, "SH degree", "Highest band of view-dependent colour that is drawn", low=0, high=3, slider=True
+    )
     size: float = setting(1.0, "Splat size", "Factor on the size of every splat", low=0.01, high=4.0, step=0.05)
     extent: float = setting(
         2.0, "Extent", "How far ellipsoids and rings reach", low=1.0, high=3.0, step=0.1, unit="σ", slider=True
