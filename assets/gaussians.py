@@ -24,6 +24,10 @@ LARGEST_RADIUS_PX = 2048.0
 MODES = ("colour", "depth", "normal", "opacity", "centres", "rings", "ellipsoids", "overdraw")
 
 _BLOCK = 131072
+_SAMPLE = 20_000
+
+_STRAY = 8.0
+"""How many times larger than most of them a set of splats may be and still be shown as a whole."""
 
 
 @dataclass
@@ -137,6 +141,7 @@ class Gaussians(Asset):
         self.highlight: np.ndarray | None = None
         """Which splats (N,) bool are lit up in pictures of the window; it belongs to the look, and no edit keeps it."""
         self._bounds: tuple[np.ndarray, np.ndarray] | None = None
+        self._most: tuple[np.ndarray, np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.means)
@@ -154,6 +159,24 @@ class Gaussians(Asset):
             ends = [[reduce(column) for column in self.means.T] for reduce in (np.min, np.max)]
             self._bounds = (self.means, np.array(ends, np.float64))
         return self._bounds[1].copy()
+
+    def seen_bounds(self) -> np.ndarray | None:
+        """The box around all splats; around most of them where few lie so far away that the others would be a dot."""
+        whole = self.local_bounds()
+        if whole is None:
+            return None
+        box, middle = whole, self._middle()
+        size = float(np.linalg.norm(middle[1] - middle[0]))
+        if 0 < size * _STRAY < np.linalg.norm(whole[1] - whole[0]):
+            box = np.stack([np.maximum(whole[0], middle[0] - size / 8), np.minimum(whole[1], middle[1] + size / 8)])
+        return self._placed(self._with_warp(box))
+
+    def _middle(self) -> np.ndarray:
+        """The box (2,3) f64 that leaves out one in a hundred at each end of each axis."""
+        if self._most is None or self._most[0] is not self.means:
+            sample = self.means[:: -(-len(self.means) // _SAMPLE)].astype(np.float64)
+            self._most = (self.means, np.percentile(sample, (1, 99), axis=0))
+        return self._most[1]
 
     def up_axis(self) -> str | None:
         return self.notes.up_axis

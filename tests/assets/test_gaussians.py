@@ -103,3 +103,16 @@ def test_display_values_have_domains() -> None:
     with pytest.raises(BadInput):
         splats.set_display("mode", "wireframe")
     splats.set_display("mode", "centres")
+
+
+def test_a_few_that_lie_far_away_do_not_make_the_others_a_dot() -> None:
+    splats = random_splats(3000)
+    usual = splats.bounds()
+    np.testing.assert_array_equal(splats.seen_bounds(), usual)
+    splats.means = splats.means.copy()
+    splats.means[[5, 6]] = (1e30, 0, 0), (0, -500, 0)
+    assert splats.bounds()[1, 0] > 9e29
+    seen = splats.seen_bounds()
+    assert (seen[0] > usual[0] - 0.5).all() and (seen[1] < usual[1] + 0.5).all()
+    lone = random_splats(1)
+    np.testing.assert_array_equal(lone.seen_bounds(), lone.bounds())
