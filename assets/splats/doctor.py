@@ -31,6 +31,9 @@ _ALIKE, _UNLIKE, _CROWDED = 0.7, 3.0, 4.0
 """Logarithms that span less make sizes that are as good as the same; sizes of which one in ten is so many times smaller
 than another one in ten; times the room that there is for each."""
 
+FARTHEST = 20
+"""How many times the size of the scene a splat may lie away from it. A sky is put some times as far away."""
+
 _FEWEST = 20
 """Of fewer splats nothing can be said about the scene."""
 
@@ -54,11 +57,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Scene:
-    """extent: diagonal of the box around the middle 98 % of the centres along each axis, 0 where there are too few.
+    """middle: of the box around the middle 98 % of the centres along each axis, (3,); extent: its diagonal, 0 where
+    there are too few.
     median: of the largest sizes as they are drawn. crowd: how many times more room they take than there is for each on
     a surface of that extent. stored: all but the lowest thousandth, tenth and the highest tenth of what is stored as
     log_scales is above (below) these."""
 
+    middle: np.ndarray
     extent: float
     median: float
     crowd: float
@@ -82,7 +87,8 @@ def examine(asset: Gaussians) -> Job[list[Finding]]:
     found = [
         _non_finite(asset, (yield from stage(_count(asset, _unsound), 0.0, 0.2))),
         _linear(asset, scene),
-        _giant(scene, 0 if scene.linear else (yield from stage(_count(asset, _giants(scene)), 0.2, 0.3))),
+        _giant(scene, 0 if scene.linear else (yield from stage(_count(asset, _giants(scene)), 0.2, 0.25))),
+        _stray((yield from stage(_count(asset, _strays(scene)), 0.25, 0.3))),
         _upright(asset, suggested_up(asset)),
         _duplicates((yield from stage(twins(asset), 0.3, 0.7))),
         _dead((yield from stage(_count(asset, _faint), 0.7, 0.85))),
@@ -103,7 +109,8 @@ def remedied(asset: Gaussians, keys: tuple[str, ...]) -> Job[State]:
         up = suggested_up(asset)
         if up is not None:
             state |= turned_up(asset, up)
-    tests = {"non_finite": _unsound, "dead": _faint, "giant": _giants(_measured(asset))}
+    scene = _measured(asset)
+    tests = {"non_finite": _unsound, "dead": _faint, "giant": _giants(scene), "stray": _strays(scene)}
     bad = np.zeros(len(asset), bool)
     for key in keys:
         if key in tests:
@@ -148,6 +155,11 @@ def _linear(asset: Gaussians, scene: _Scene) -> Finding:
 def _giant(scene: _Scene, count: int) -> Finding:
     told = f"They are larger than the whole scene, which is {scene.extent:.3g} across."
     return Finding("giant", "Giant splats", count, told, "Remove them", True)
+
+
+def _stray(count: int) -> Finding:
+    told = f"They lie more than {FARTHEST} times the size of the scene away from it."
+    return Finding("stray", "Stray splats", count, told, "Remove them")
 
 
 def _upright(asset: Gaussians, up: str | None) -> Finding:
@@ -214,6 +226,14 @@ def _giants(scene: _Scene) -> Rows:
     return test
 
 
+def _strays(scene: _Scene) -> Rows:
+    def test(asset: Gaussians, rows: slice) -> np.ndarray:
+        away = np.abs(asset.means[rows].astype(np.float64) - scene.middle).max(1)
+        return (away > FARTHEST * scene.extent) & (scene.extent > 0)
+
+    return test
+
+
 def _lengths(asset: Gaussians) -> Job[tuple[int, int]]:
     """How many quaternions are not of length 1, and how many of these have none."""
     off = zero = 0
@@ -231,13 +251,14 @@ def _measured(asset: Gaussians) -> _Scene:
     means, stored = asset.means[rows], asset.log_scales[rows]
     sound = np.isfinite(means).all(1) & np.isfinite(stored).all(1)
     if np.count_nonzero(sound) < _FEWEST:
-        return _Scene(0.0, 0.0, 0.0, (0.0, 0.0, 0.0))
+        return _Scene(np.zeros(3), 0.0, 0.0, 0.0, (0.0, 0.0, 0.0))
     low, high = np.percentile(means[sound].astype(np.float64), (1, 99), axis=0)
     with np.errstate(all="ignore"):
         median = float(np.median(asset.drawn(rows[sound])[0].max(1)))
     extent = float(np.linalg.norm(high - low))
     crowd = median * len(asset) ** 0.5 / extent if extent > 0 else 0.0
-    return _Scene(extent, median, crowd, tuple(np.percentile(stored[sound].astype(np.float64), (0.1, 10, 90))))
+    spread = tuple(np.percentile(stored[sound].astype(np.float64), (0.1, 10, 90)))
+    return _Scene((low + high) / 2, extent, median, crowd, spread)
 
 
 def _by_blocks(array: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> Job[np.ndarray]:

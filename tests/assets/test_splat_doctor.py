@@ -88,6 +88,17 @@ def test_dead_and_giant_splats_are_removed_with_all_that_is_theirs() -> None:
     assert found(splats) == {}
 
 
+def test_stray_splats_are_those_far_from_all_others() -> None:
+    splats = sound()
+    splats.means = splats.means.copy()
+    splats.means[11], splats.means[12] = (1e30, 0, 0), (0, 0, -1e4)
+    splats.means[13] *= 4  # a sky
+    complaint = found(splats)["stray"]
+    assert complaint.count == 2 and not complaint.grave
+    cure(splats, "stray")
+    assert len(splats) == 2998 and found(splats) == {}
+
+
 @pytest.mark.parametrize(("count", "extent"), [(3000, 1), (40_000, 5)])
 def test_linear_sizes_become_logarithms(count: int, extent: int) -> None:
     splats = sound(count)
