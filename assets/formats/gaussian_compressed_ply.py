@@ -121,8 +121,9 @@ def _unpacked(name: str, chunks: np.ndarray, words: np.ndarray, sh: np.ndarray |
             shade = color[:, :3] / np.float32(255)
             colors[rows, 0] = ((shade if shades is None else _between(shades[which], shade)) - 0.5) / np.float32(C0)
             logits[rows] = packing.BYTE_LOGITS[color[:, 3]]
-            if rest:
-                colors[rows, 1:] = _SH_VALUES[bytes_of_sh[rows]].reshape(-1, 3, rest // 3).transpose(0, 2, 1)
+            for channel in range(3 if rest else 0):
+                own = slice(channel * (rest // 3), (channel + 1) * (rest // 3))
+                colors[rows, 1:, channel] = _SH_VALUES[bytes_of_sh[rows, own]]
             yield Progress(rows.stop, count, f"Reading {count:,} splats")
     return Gaussians(name, means, log_scales, rotations, logits, colors)
 
