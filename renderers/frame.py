@@ -137,7 +137,8 @@ class Frame:
         self._ghost_key = self._ghost.key(scene, camera, settings, self._renderers)
 
     def step(self, seconds: float) -> bool:
-        """Works on the picture for about `seconds`. Returns True when it is complete; then it is the shown one."""
+        """Works on the picture for about `seconds`. Returns True when it is complete; then it is the shown one, unless
+        what it shows became another meanwhile: then the one before stays."""
         end = time.perf_counter() + seconds
         while self._steps is not None:
             try:
@@ -145,6 +146,9 @@ class Frame:
             except StopIteration:
                 self._steps = None
                 self._finish()
+                break
+            except Cancelled:
+                self._steps = None
                 break
             if time.perf_counter() >= end:
                 return False

@@ -21,6 +21,7 @@ from OpenGL import GL
 
 from assets.deform.binding import Binding
 from assets.deform.warp import Warp
+from assets.errors import Cancelled
 from assets.gaussians import Gaussians
 
 from .camera import Camera
@@ -143,18 +144,18 @@ class GaussiansRenderer(Renderer):
     def _steps(self, view: View) -> Iterator[None]:
         """Draws into the target of `view`, as `draw` does."""
         textures = self._textures
-        if textures is None or not textures.filled:
+        if textures is None or not textures.count:
             return
+        if not textures.filled:
+            raise Cancelled("Its splats are on their way.")
         count = max(1, min(textures.filled, round(textures.filled * view.quality.detail)))
         matrix, shape = camera_matrix(self.asset, view.camera), shape_of(self.asset)
         frustum = frustum_of(view.camera, matrix, self._size(view, shape))
         warp, generation = self._skinning.begin(view), self._skinning.generation
-        seen = None
         for seen in self._ordered(count, frustum, warp):
             if seen is None:
                 yield
-        if seen is None or self._is_freed(textures, generation):
-            return
+                self._check(textures, generation)
         project, paint = self._prepared_programs(view, shape, warp)
         if shape.plain and self._in_tiles:
             pieces = self._paint_tiles(project, shape, seen, view)
@@ -162,8 +163,7 @@ class GaussiansRenderer(Renderer):
             pieces = self._paint_quads(project, paint, shape, seen)
         for _ in pieces:
             yield
-            if self._is_freed(textures, generation):
-                return
+            self._check(textures, generation)
 
     def _paint_quads(self, project: Program, paint: Program, shape: Shape, seen: int) -> Iterator[None]:
         """Draws the first `seen` splats of the index buffer, from its first on, the farthest."""
@@ -193,14 +193,15 @@ class GaussiansRenderer(Renderer):
             self._pacer.finish(started, piece)
         yield from self._tiles.lay(picture.finished())
 
-    def _is_freed(self, textures: SplatTextures, generation: int) -> bool:
-        """Whether a picture in the making reads what is not there any more."""
-        return textures is not self._textures or generation != self._skinning.generation
+    def _check(self, textures: SplatTextures, generation: int) -> None:
+        """Raises Cancelled where a picture in the making reads what is not there any more."""
+        if textures is not self._textures or generation != self._skinning.generation:
+            raise Cancelled("Its splats are others now.")
 
     def _ordered(self, count: int, frustum: Frustum, warp: Warp | None) -> Iterator[int | None]:
         """Writes those of the first `count` splats that can be seen into the index buffer, in the order in which they
         are blended; yields None meanwhile, then how many they are."""
-        moving, textures, generation = self._skinning.nodes.moving, self._textures, self._skinning.generation
+        moving = self._skinning.nodes.moving
         if self._sort is not None:
             yield self._sort.sort(count, frustum, self._skinning, warp if moving else None)
             return
@@ -211,9 +212,8 @@ class GaussiansRenderer(Renderer):
         for visible in order.steps(count, frustum):
             if visible is None:
                 yield None
-        if not self._is_freed(textures, generation):
-            self._indices.write(visible)
-            yield len(visible)
+        self._indices.write(visible)
+        yield len(visible)
 
     def _feed(self, shape: Shape) -> None:
         """Feeds the records to a program, each to an instance."""

@@ -115,7 +115,8 @@ class Renderer(ABC):
 
     @abstractmethod
     def draw(self, view: View) -> Iterator[None]:
-        """Draws into the bound target, yielding after each piece of work of about 10 ms, so a frame can be spread."""
+        """Draws into the bound target, yielding after each piece of work of about 10 ms, so a frame can be spread.
+        Raises Cancelled where what it draws became another meanwhile, and the picture is worth nothing."""
 
     @abstractmethod
     def dispose(self) -> None:

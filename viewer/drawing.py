@@ -60,7 +60,7 @@ class Drawing:
     def __init__(self, frame: Any, scene: Scene, budget: Any, clock: Callable[[], float] = time.perf_counter) -> None:
         self._frame, self._scene, self._budget, self._clock = frame, scene, budget, clock
         self._change, self._changed_at, self._moving = 1, clock(), False
-        self._synced = self._uploaded = False
+        self._synced = self._uploaded = self._reloaded = False
         self._picture: _Picture | None = None
         self._shown: _Picture | None = None
         self.milliseconds = 0.0
@@ -90,13 +90,16 @@ class Drawing:
         self._note(False)
 
     def reload(self) -> None:
-        """The scene changed: there may be something to upload."""
-        self._synced = False
-        self._note(False)
+        """The scene changed: there may be something to upload. What changes again so soon is under the hand."""
+        self._synced, self._reloaded = False, True
+        self._note(self._clock() - self._changed_at < STILL_SECONDS)
 
     def tick(self, camera: Camera, settings: Any) -> Tick:
         """One slice of work."""
-        if not self._synced and not self._uploaded:
+        # A picture of what is taken away would be lost, and with a slider of frames under the hand every one.
+        finishing = self._reloaded and self._picture is not None
+        if not self._synced and not self._uploaded and not finishing:
+            self._reloaded = False
             began = self._clock()
             self._synced = self._frame.sync(self._scene, SLICE_SECONDS)
             if self._synced:

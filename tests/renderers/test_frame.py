@@ -16,6 +16,7 @@ from renderers.camera import Camera
 from renderers.frame import Frame, FrameSettings
 from renderers.gl.lifetime import living
 from renderers.renderer import Quality, Renderer, Stage, View
+from tests.assets.splat_files import random_splats
 
 CAMERA = Camera.look_at((0, 0, 4), (0, 0, 0), width=40, height=30)
 
@@ -87,6 +88,25 @@ def test_an_unfinished_picture_is_never_shown(frame: Frame, scene: Scene) -> Non
         steps += 1
     assert steps >= Filler.steps
     assert not (frame.read(40, 30) == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["colour", "rings"])
+def test_splats_that_become_others_in_mid_picture_do_not_vanish(frame: Frame, mode: str) -> None:
+    splats, white = random_splats(20_000), FrameSettings(background=(1.0, 1.0, 1.0))
+    splats.set_display("mode", mode)
+    scene = Scene()
+    scene.add(splats)
+    before = frame.draw(scene, CAMERA, white)
+    frame.begin(scene, CAMERA, white, Quality())
+    assert not frame.step(0.0)
+    splats.changed.emit(splats, "data")
+    frame.sync(scene, 0.0)
+    assert frame.step(1.0), "and it is over"
+    assert (frame.read(40, 30) == before).all() and (before != 255).any()
+    frame.begin(scene, CAMERA, white, Quality())
+    assert frame.step(1.0), "nothing of them is there yet"
+    assert (frame.read(40, 30) == before).all()
+    assert (frame.draw(scene, CAMERA, white) == before).all()
 
 
 def test_a_lower_resolution_fills_the_same_picture(frame: Frame, scene: Scene) -> None:

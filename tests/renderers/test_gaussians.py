@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assets.errors import Cancelled
 from assets.gaussians import Gaussians
 from assets.progress import run
 from renderers import gaussians as gaussians_module
@@ -253,17 +254,20 @@ def test_a_partly_uploaded_asset_is_already_drawn(gl) -> None:
     renderer.dispose()
 
 
-def test_a_restart_in_the_middle_of_a_picture_ends_it(gl) -> None:
+@pytest.mark.parametrize("taken", [1, 3])
+def test_a_restart_in_the_middle_of_a_picture_cancels_it(gl, taken: int) -> None:
     splats = random_splats(30_000)
     renderer = ready(splats)
     renderer._pacer._elements = 300.0
     target = Framebuffer((96, 64))
     enter(target)
     steps = renderer.draw(view_of(CAMERA, target, Quality()))
-    next(steps)
+    for _ in range(taken):
+        next(steps)
     splats.changed.emit(splats, "data")
     renderer.sync(0.0)
-    assert list(steps) == []
+    with pytest.raises(Cancelled):
+        next(steps)
     target.delete()
     renderer.dispose()
 

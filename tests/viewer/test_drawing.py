@@ -154,3 +154,19 @@ def test_uploads_in_slices_with_less_until_all_is_there() -> None:
     assert not drawing.complete
     drive(drawing, clock)
     assert drawing.complete
+
+
+def test_frames_that_follow_each_other_are_seen() -> None:
+    drawing, frame, _, clock = make(steps=4)
+    drive(drawing, clock)
+    synced, shown = [], 0
+    frame.sync = lambda *_: synced.append(frame.left) or True
+    for _ in range(40):
+        drawing.reload()
+        clock.now += 0.01
+        shown += drawing.tick(None, None).fresh
+    assert shown >= 5, "a slider of frames must not keep every picture from being finished"
+    assert 5 <= len(synced) <= 12 and max(synced) <= 0, "nothing is taken from a picture in the making"
+    clock.now += STILL_SECONDS
+    drive(drawing, clock)
+    assert drawing.complete

@@ -325,3 +325,21 @@ def test_moving_draws_less_and_rest_draws_all(window: MainWindow, splat_file: Pa
     assert not seen[0] and window.stage.badge.text() == "Preview"
     wait_settled(window)
     assert seen[-1] and window.stage.badge.text() == "Full"
+
+
+def test_a_screenshot_is_of_the_finished_picture(
+    window: MainWindow, splat_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(window, splat_file)
+
+    def answer(*_) -> tuple[str, str]:
+        assert not window.viewport.complete
+        wait_settled(window)
+        return str(tmp_path / "seen"), ""
+
+    monkeypatch.setattr("viewer.commands.file.QFileDialog.getSaveFileName", answer)
+    window.settings.set("motion", False)
+    drag(window, LEFT, 60, 20)
+    window.do("file.screenshot")
+    saved = QImage(str(tmp_path / "seen.png")).convertToFormat(QImage.Format.Format_RGB888)
+    assert saved == window.viewport.picture().convertToFormat(QImage.Format.Format_RGB888)

@@ -66,14 +66,14 @@ def save_as(window: Any) -> None:
 
 def save_screenshot(window: Any) -> None:
     """Asks for a file and saves what the viewport shows, in device pixels and without the controls."""
-    picture = window.viewport.picture()
     suggested = str(Path(window.last_folder() or Path.home()) / f"{window.scene_name()}.png")
     name, _ = QFileDialog.getSaveFileName(window, "Screenshot", suggested, "PNG (*.png);;JPEG (*.jpg)")
     if not name:
         return
     if not Path(name).suffix:
         name += ".png"
-    if picture.save(name):
+    # Not before: while the camera moves, splats are left out, and the dialog gives time for the rest.
+    if window.viewport.picture().save(name):
         window.say(f"Saved {Path(name).name}")
     else:
         window.stage.errors.add(f"{name}: cannot be written.")
