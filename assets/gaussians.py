@@ -172,14 +172,21 @@ class Gaussians(Asset):
         return self._placed(self._with_warp(box))
 
     def _middle(self) -> np.ndarray:
-        """The box (2,3) f64 that leaves out one in a hundred at each end of each axis."""
+        """`middle_box` of a sample of the centres."""
         if self._most is None or self._most[0] is not self.means:
-            sample = self.means[:: -(-len(self.means) // _SAMPLE)].astype(np.float64)
-            self._most = (self.means, np.percentile(sample, (1, 99), axis=0))
+            self._most = (self.means, middle_box(self.means[:: -(-len(self.means) // _SAMPLE)]))
         return self._most[1]
 
     def up_axis(self) -> str | None:
         return self.notes.up_axis
+
+    def sharing(self, **changed: Any) -> Gaussians:
+        """Another asset of which some arguments of the constructor are `changed`; it shares all else, its place and
+        its look among it, and the order in which splats matter."""
+        names = ("means", "log_scales", "rotations", "logit_opacities", "sh", "extra", "notes", "layout", "provenance")
+        out = Gaussians(self.name, **({name: getattr(self, name) for name in names} | changed))
+        out.transform, out.display, out.visible, out.order = self.transform, self.display, self.visible, self.order
+        return out
 
     def set_highlight(self, highlight: np.ndarray | None) -> None:
         """Lights up the splats (N,) bool, or none, and emits "highlight"."""
@@ -270,3 +277,8 @@ class Gaussians(Asset):
                 rank[rows] = random.standard_exponential(len(weights), np.float32) / weights
             yield Progress(min(start + _BLOCK, len(self)), len(self), "Ordering splats")
         return ascending(rank)
+
+
+def middle_box(points: np.ndarray) -> np.ndarray:
+    """The box (2,3) f64 around `points` (n,3) but for one in a hundred at each end of each axis."""
+    return np.percentile(points.astype(np.float64), (1, 99), axis=0)

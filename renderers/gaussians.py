@@ -157,7 +157,7 @@ class GaussiansRenderer(Renderer):
                 yield
                 self._check(textures, generation)
         project, paint = self._prepared_programs(view, shape, warp)
-        if shape.plain and self._in_tiles:
+        if paint is None:
             pieces = self._paint_tiles(project, shape, seen, view)
         else:
             pieces = self._paint_quads(project, paint, shape, seen)
@@ -236,8 +236,9 @@ class GaussiansRenderer(Renderer):
         self._source.bind()
         capture(self._records, first, count)
 
-    def _prepared_programs(self, view: View, shape: Shape, warp: Warp | None) -> tuple[Program, Program]:
-        """The programs that project and that draw, with what is the same for all splats of this view."""
+    def _prepared_programs(self, view: View, shape: Shape, warp: Warp | None) -> tuple[Program, Program | None]:
+        """The programs that project and that draw, with what is the same for all splats of this view. None draws what
+        is painted in tiles."""
         display, camera = self.asset.display, self._camera_uniforms(view, warp)
         defines = LAYOUT | shape.project
         defines |= {
@@ -270,6 +271,8 @@ class GaussiansRenderer(Renderer):
             showHeat=view.heat is self.asset,
             showStretch=view.stretch,
         )
+        if shape.plain and self._in_tiles:
+            return project, None
         paint = self._program(shape.program, shape.paint | depths, ())
         paint.use()
         paint.set(extent=float(display.extent), **{name: camera[name] for name in _PAINT_UNIFORMS})

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..fields.adjusting.adjust import CHOSEN
-from ..gaussians import FAINTEST_OPACITY, Gaussians
+from ..gaussians import FAINTEST_OPACITY, Gaussians, middle_box
 from ..progress import Job, Progress, stage
 from . import packing
 from .plain import logarithms
@@ -252,7 +252,7 @@ def _measured(asset: Gaussians) -> _Scene:
     sound = np.isfinite(means).all(1) & np.isfinite(stored).all(1)
     if np.count_nonzero(sound) < _FEWEST:
         return _Scene(np.zeros(3), 0.0, 0.0, 0.0, (0.0, 0.0, 0.0))
-    low, high = np.percentile(means[sound].astype(np.float64), (1, 99), axis=0)
+    low, high = middle_box(means[sound])
     with np.errstate(all="ignore"):
         median = float(np.median(asset.drawn(rows[sound])[0].max(1)))
     extent = float(np.linalg.norm(high - low))

@@ -67,21 +67,7 @@ def flipped(gaussians: Gaussians, signs: tuple[float, float, float], in_place: b
             np.multiply(array, factor, out=array if in_place else None)
             for array, factor in zip(arrays, factors, strict=True)
         )
-    out = Gaussians(
-        gaussians.name,
-        means,
-        gaussians.log_scales,
-        rotations,
-        gaussians.logit_opacities,
-        sh,
-        extra,
-        gaussians.notes,
-        gaussians.layout,
-        gaussians.provenance,
-    )
-    out.transform, out.display, out.visible = gaussians.transform, gaussians.display, gaussians.visible
-    out.order = gaussians.order
-    return out
+    return gaussians.sharing(means=means, rotations=rotations, sh=sh, extra=extra)
 
 
 def spz_flipped(gaussians: Gaussians) -> Gaussians:

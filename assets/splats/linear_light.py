@@ -44,8 +44,4 @@ def encoded(asset: Gaussians) -> Job[Gaussians]:
         seen = srgb_from_linear(weights @ asset.sh[rows].astype(np.float32, copy=False) + half)
         sh[rows] = fit @ (seen - half)
         yield Progress(start, len(asset), f"Encoding the colours of {len(asset):,} splats")
-    arrays = (asset.means, asset.log_scales, asset.rotations, asset.logit_opacities, sh)
-    notes = replace(asset.notes, color_space="srgb")
-    out = Gaussians(asset.name, *arrays, asset.extra, notes, asset.layout, asset.provenance)
-    out.transform, out.display, out.visible, out.order = asset.transform, asset.display, asset.visible, asset.order
-    return out
+    return asset.sharing(sh=sh, notes=replace(asset.notes, color_space="srgb"))

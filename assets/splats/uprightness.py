@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..gaussians import Gaussians
+from ..gaussians import Gaussians, middle_box
 from . import quaternions
 
 _SAMPLE = 20_000
@@ -78,7 +78,7 @@ def _ground(means: np.ndarray, normals: np.ndarray, column: int, only: int = 0) 
     """How large a share (0 … 1) of all flat splats, with `means` and `normals` (n,3), faces an axis in the densest
     layer across it, and at which end that lies: −1, 1, or 0 in between. 0, 0 where such a layer covers little of the
     scene. only: the end, −1 or 1, at which alone to look."""
-    ends = np.percentile(means, (1, 99), axis=0)
+    ends = middle_box(means)
     low, high = ends[:, column]
     if not high > low:
         return 0.0, 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from llvmlite import ir
 
 from ..native import DOUBLE, FLOAT, HALF_INT, INT, POINTER, Code, half_integer, integer, number
+from .packing import SHAPE_WORDS
 
-SHAPE_WORDS = 12
 LOWEST = 32767
 UPPER = (1023, 1023, 511)
 

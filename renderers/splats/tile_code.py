@@ -12,6 +12,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from ..native import BYTE, FLOAT, HALF_INT, INT, LANES, POINTER, VECTOR, Body, Code, integer, number, numbers
+from .projection import LARGEST_ALPHA, SMALLEST_TRANSMITTANCE
 
 TILE = 32
 """Pixels along either side of a tile."""
@@ -26,10 +27,6 @@ X, Y, U_X, U_Y, V_X, V_Y, CUT, ALPHA, RED, GREEN, BLUE, DEPTH = range(12)
 FIRST_X, BEHIND_X, FIRST_Y, BEHIND_Y = range(12, 16)
 """Words of a mark: floats, then whole numbers, the pixels that it may touch."""
 
-SATURATED = 1e-4
-"""The light below which what lies behind is not seen, as in the trainers' own renderers."""
-
-_LARGEST_ALPHA = 0.99
 _LARGEST_COLOR = 65504.0
 """Of a half float; an infinite colour would be no number where it is not seen."""
 
@@ -189,7 +186,7 @@ def _paint(code: Code) -> None:
             is_time = do.icmp_signed("==", do.and_(place, integer(_CHECK_EVERY - 1)), integer(0))
             with do.if_else(is_time) as (then, otherwise):
                 with then:
-                    lets_nothing = code.less(_most_light(code, corner_x, corner_y), number(SATURATED))
+                    lets_nothing = code.less(_most_light(code, corner_x, corner_y), number(SMALLEST_TRANSMITTANCE))
                     looked = do.block
                 with otherwise:
                     passed = do.block
@@ -233,7 +230,7 @@ def _lay_under(code: Code, row: ir.Value, corner_x: ir.Value, corner_y: ir.Value
             seen = do.fcmp_ordered("<=", square, wide_cut)
             depth = code.get(depths, do.add(depths_before, column), VECTOR)
             seen = do.and_(seen, do.fcmp_ordered("<=", wide_near, depth))
-            opaque = code.least(do.fmul(wide_alpha, _exponential(code, square)), numbers(_LARGEST_ALPHA))
+            opaque = code.least(do.fmul(wide_alpha, _exponential(code, square)), numbers(LARGEST_ALPHA))
             place_left = do.add(do.mul(plane, integer(3)), place)
             left = code.get(planes, place_left, VECTOR)
             share = do.select(seen, do.fmul(left, opaque), numbers(0))

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from assets.formats import save_path
+from assets.gaussians import Gaussians
 from assets.progress import run
 from renderers.camera import Camera
 from renderers.splats.projection import diagonal_of, project, radii
 from tests.assets.splat_files import random_splats
 from tests.viewer.conftest import opened, wait_settled, wait_until
+from viewer.panels.histogram import HistogramPanel
 from viewer.view_radius import KEY
 from viewer.window import MainWindow
 
@@ -32,12 +34,18 @@ def test_radii_are_those_of_a_round_splat_and_of_what_is_drawn() -> None:
     np.testing.assert_allclose(found[30:60], radii(splats, rows[30:60], camera))
 
 
-def test_it_is_measured_again_where_the_camera_rests(window: MainWindow, tmp_path: Path) -> None:
+def with_histogram(window: MainWindow, tmp_path: Path) -> tuple[Gaussians, HistogramPanel]:
+    """300 splats in the window, and their histogram."""
     path = tmp_path / "a.ply"
     run(save_path(random_splats(300, 0), path))
     (asset,) = opened(window, path)
     panel = window.panel("histogram")
     wait_until(lambda: panel.histogram is not None and panel.complete)
+    return asset, panel
+
+
+def test_it_is_measured_again_where_the_camera_rests(window: MainWindow, tmp_path: Path) -> None:
+    asset, panel = with_histogram(window, tmp_path)
     panel.show_attribute(KEY)
     wait_until(lambda: panel.complete)
     near = panel._values.copy()
@@ -57,11 +65,7 @@ def test_it_is_measured_again_where_the_camera_rests(window: MainWindow, tmp_pat
 
 
 def test_lights_go_out_with_the_panel(window: MainWindow, tmp_path: Path) -> None:
-    path = tmp_path / "a.ply"
-    run(save_path(random_splats(300, 0), path))
-    (asset,) = opened(window, path)
-    panel = window.panel("histogram")
-    wait_until(lambda: panel.histogram is not None and panel.complete)
+    asset, _ = with_histogram(window, tmp_path)
     asset.set_highlight(np.ones(300, bool))
     window.panel("doctor")
     wait_settled(window)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import BadInput
-from ...splats.spherical_harmonics import basis
+from ...splats.spherical_harmonics import basis, spread_directions
 from ..decoder import Field, activate_output, bounded_threads, shift_raw
 from ..description import FieldDescription
 from ..showing import shown
@@ -228,7 +228,7 @@ class FieldSampler:
         """The least number of coefficients with which the colours at `points` are as they should be."""
         import torch
 
-        tests = spread(27)
+        tests = spread_directions(27).astype(np.float32)
         output = self.field.description.output("rgb")
         with bounded_threads():
             where = torch.from_numpy(points).to(self.field.device)
@@ -266,14 +266,6 @@ class FieldSampler:
         return torch.nn.functional.normalize(where.new_tensor(self.box.mean(0)) - where)
 
 
-def spread(count: int) -> np.ndarray:
-    """`count` unit directions (count,3) f32 that are spread evenly, on a spiral in the golden angle."""
-    index = np.arange(count)
-    height = 1 - (2 * index + 1) / count
-    ring, angle = np.sqrt(1 - height**2), index * np.pi * (3 - 5**0.5)
-    return np.stack([ring * np.cos(angle), ring * np.sin(angle), height], 1).astype(np.float32)
-
-
 def _functions(directions: np.ndarray, count: int) -> np.ndarray:
     """The functions (D,count) f64 of a colour's coefficients: 1, then the spherical harmonics from degree 1 on."""
     found = basis(directions.astype(np.float64), round(count**0.5) - 1)
@@ -283,7 +275,7 @@ def _functions(directions: np.ndarray, count: int) -> np.ndarray:
 
 def _fit(count: int) -> tuple[np.ndarray, np.ndarray]:
     """The directions (D,3) f32 along which a colour is asked, and the matrix (count,D) f32 that fits it."""
-    directions = spread({4: 8, 9: 16}[count])
+    directions = spread_directions({4: 8, 9: 16}[count]).astype(np.float32)
     return directions, np.linalg.pinv(_functions(directions, count)).astype(np.float32)
 
 
